@@ -1,0 +1,133 @@
+import { AccountSelector } from "#accounts/select-account.ts";
+import { balanceEligibility, unbilledEligibility } from "#billing/eligibility.ts";
+import { PriceBook } from "#billing/price-book.ts";
+import { ThreadLedger } from "#billing/thread-ledger.ts";
+import { readAddressSet } from "#config/cidr.ts";
+import type { Config } from "#config/config.ts";
+import type { Coordination } from "#coordination/coordination.ts";
+import { openLocalCoordination } from "#coordination/local/open.ts";
+import { GatewayMetrics } from "#gateway/metrics.ts";
+import type { GatewayLimits, GatewayServices } from "#gateway/services.ts";
+import { Authenticator } from "#identity/authenticate-key.ts";
+import { systemClock } from "#kernel/clock.ts";
+import { Secret } from "#kernel/secret.ts";
+import { StallWatch } from "#kernel/stall-watch.ts";
+import { Vault } from "#kernel/vault.ts";
+import { Snapshot } from "#snapshot/snapshot.ts";
+import { openStorage } from "#storage/storage.ts";
+import type { Link } from "#threads/link.ts";
+import type { HttpThreadInit, MainThreadApi } from "#threads/messages.ts";
+import { ParsePool } from "#threads/parse-pool.ts";
+import { openUpstream, type Upstream } from "#upstream/send.ts";
+import type { AppOptions } from "./app.ts";
+import { openProcessLog } from "./process-log.ts";
+
+/** Connections to the database each HTTP thread opens at most: for the admin API and the snapshot. */
+const CONNECTIONS_MAX = 2;
+/** How exact the time limits of streams are, in milliseconds. */
+const STALL_TICK_MS = 250;
+const SWITCHES_MAX = 10;
+/** Limits of asking the main thread, in milliseconds. */
+const ANNOUNCE_MS_MAX = 10_000;
+const FLUSH_MS_MAX = 5_000;
+const METRICS_MS_MAX = 5_000;
+
+/** One HTTP thread's rooms, put together. The only place that picks backends. */
+export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi>) {
+  const { config } = init;
+  const log = openProcessLog(config.logLevel, init.logFormat);
+  const vault = new Vault(init.encryptionKey);
+  const storage = openStorage(init.databaseUrl, { connectionsMax: CONNECTIONS_MAX });
+  const { allowPrivateUpstreams: allowPrivate } = config;
+  const rooms = {
+    config,
+    log,
+    vault,
+    storage,
+    snapshot: new Snapshot({ rows: storage.snapshot, vault, log }),
+    coordination: openLocalCoordination(init.memory, init.thread),
+    upstream: openUpstream({ allowPrivate, trustedOrigins: init.trustedOrigins }),
+    ledger: new ThreadLedger({
+      record: (records) => main.tell("record", records),
+      flush: () => main.ask("flushLedger", FLUSH_MS_MAX),
+    }),
+    parser: new ParsePool(config.parseOffloadBytes),
+    limits: limitsOf(config),
+    state: { isDraining: false },
+  };
+  const services = servicesOf(rooms);
+  const appOptions: AppOptions = {
+    gateway: {
+      services,
+      bodyLimits: { bytesMax: config.bodyBytesMax, readMs: config.bodyReadSeconds * 1_000 },
+      trustedProxies: readAddressSet(config.trustedProxies),
+      isDraining: () => rooms.state.isDraining,
+    },
+    snapshot: rooms.snapshot,
+    admin: {
+      storage,
+      vault,
+      log,
+      adminToken: new Secret(init.adminToken),
+      checkBaseUrl: rooms.upstream.checkBaseUrl,
+      announceChange: (change) => main.ask("announceChange", ANNOUNCE_MS_MAX, change),
+      flushLedger: () => rooms.ledger.flush(),
+      slots: rooms.coordination.slots,
+      clock: systemClock,
+    },
+    operations: {
+      problems: () => main.ask("problems", METRICS_MS_MAX),
+      metricsText: () => main.ask("metricsText", METRICS_MS_MAX),
+    },
+  };
+  return { ...rooms, services, appOptions };
+}
+
+/** What {@link composeHttpThread} gives. */
+export type HttpThreadRooms = ReturnType<typeof composeHttpThread>;
+
+interface RequestRooms extends Pick<GatewayServices, "ledger" | "parser" | "limits" | "log"> {
+  readonly config: Config;
+  readonly vault: Vault;
+  readonly snapshot: Snapshot;
+  readonly coordination: Coordination;
+  readonly upstream: Pick<Upstream, "send">;
+}
+
+function servicesOf(rooms: RequestRooms): GatewayServices {
+  const { config, snapshot, coordination, vault } = rooms;
+  return {
+    clock: systemClock,
+    log: rooms.log,
+    metrics: new GatewayMetrics(),
+    stallWatch: new StallWatch(STALL_TICK_MS),
+    coordination,
+    identity: new Authenticator({ snapshot, vault, clock: systemClock }),
+    eligibility: config.billing === "on" ? balanceEligibility(snapshot) : unbilledEligibility,
+    accounts: new AccountSelector({
+      snapshot,
+      coordination,
+      clock: systemClock,
+      waitMsMax: config.accountWaitSeconds * 1_000,
+    }),
+    prices: new PriceBook(),
+    ledger: rooms.ledger,
+    parser: rooms.parser,
+    send: rooms.upstream.send,
+    limits: rooms.limits,
+  };
+}
+
+/** Writable, because a process that shuts down stops draining for usage. */
+function limitsOf(config: Config): { -readonly [Name in keyof GatewayLimits]: GatewayLimits[Name] } {
+  return {
+    firstByteMs: config.firstTokenSeconds * 1_000,
+    responseMs: config.responseSeconds * 1_000,
+    idleMs: config.streamIdleSeconds * 1_000,
+    clientStallMs: config.clientStallSeconds * 1_000,
+    drainMs: config.drainSeconds * 1_000,
+    userWaitMs: config.userWaitSeconds * 1_000,
+    pingMs: config.pingIntervalSeconds * 1_000,
+    switchesMax: SWITCHES_MAX,
+  };
+}

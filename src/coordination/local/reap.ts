@@ -1,0 +1,35 @@
+import { ENTRY_FREE, type MemoryMap } from "./memory-map.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+/** Pause between tries for a lock that another thread has, in milliseconds. */
+const LOCK_RETRY_MS = 1;
+
+/**
+ * Gives back everything a dead thread held or waited for, and the locks it died with.
+ *
+ * Called by the supervising thread once the dead one has certainly stopped and before it is replaced. It
+ * never blocks: the lock it needs may belong to another thread that has died and is still to be reaped.
+ *
+ * @returns how many leases and waiters were given back.
+ */
+export async function reapThread(memory: MemoryMap, deadThread: number, by: number): Promise<number> {
+  const line = new WaitingLine(memory);
+  memory.unlockTableOf(deadThread);
+  for (let row = 0; row < memory.rowsUsed; row++) {
+    if (!memory.seize(row, deadThread, by)) continue;
+    line.repair(row);
+    memory.unlockSeized(row);
+  }
+  let reaped = 0;
+  const first = deadThread * memory.entriesPerThread;
+  for (let entry = first; entry < first + memory.entriesPerThread; entry++) {
+    if (memory.readEntry(entry, "state") === ENTRY_FREE) continue;
+    const row = memory.readEntry(entry, "row");
+    const granted: number[] = [];
+    while (!memory.tryLocked(row, by, () => line.remove(row, entry, granted))) await Bun.sleep(LOCK_RETRY_MS);
+    reaped++;
+  }
+  // A grant the dead thread made but did not announce is found by waking everyone once.
+  for (let thread = 0; thread < memory.threads; thread++) memory.wake(thread);
+  return reaped;
+}

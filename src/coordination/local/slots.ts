@@ -1,0 +1,224 @@
+import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
+import type { Clock } from "#kernel/clock.ts";
+import { type Lease, leaseOf } from "#kernel/lease.ts";
+import { ENTRY_FREE, ENTRY_HELD, type MemoryMap } from "./memory-map.ts";
+import { WaitingLine } from "./waiting-line.ts";
+
+const KIND = { user: 1, account: 2 } as const;
+
+interface Waiter {
+  readonly row: number;
+  readonly sinceMs: number;
+  readonly settle: (answer: SlotAnswer) => void;
+  readonly timer: ReturnType<typeof setTimeout>;
+  readonly stopListening: () => void;
+}
+
+/**
+ * Slots in shared memory: every thread of this process sees one truth.
+ *
+ * One instance per thread. Arrival order is the order in which threads take a row's lock; a release grants
+ * the head of the line under the same lock and wakes the thread it waits in. Nothing polls.
+ */
+export class LocalSlots implements Slots {
+  readonly #memory: MemoryMap;
+  readonly #line: WaitingLine;
+  readonly #thread: number;
+  readonly #clock: Clock;
+  readonly #rows = new Map<number, number>();
+  readonly #free: number[] = [];
+  readonly #waiters = new Map<number, Waiter>();
+  #isOpen = true;
+
+  constructor(memory: MemoryMap, thread: number, clock: Clock) {
+    this.#memory = memory;
+    this.#line = new WaitingLine(memory);
+    this.#thread = thread;
+    this.#clock = clock;
+    const first = thread * memory.entriesPerThread;
+    for (let entry = first + memory.entriesPerThread - 1; entry >= first; entry--) {
+      if (memory.readEntry(entry, "state") === ENTRY_FREE) this.#free.push(entry);
+    }
+    void this.#listen();
+  }
+
+  acquire(request: SlotRequest): SlotAnswer | Promise<SlotAnswer> {
+    const row = this.#rowOf(request.holder);
+    const entry = this.#free.pop();
+    if (row === undefined || entry === undefined) {
+      if (entry !== undefined) this.#free.push(entry);
+      return { granted: false, refusal: "capacity", waiting: 0 };
+    }
+    const verdict = request.signal.aborted ? "gone" : this.#join(row, entry, request);
+    if (verdict === "held") return { granted: true, lease: this.#leaseOf(row, entry), waitedMs: 0 };
+    if (verdict === "waiting") return this.#wait(row, entry, request);
+    this.#free.push(entry);
+    return { granted: false, refusal: verdict, waiting: this.#memory.readRow(row, "waiting") };
+  }
+
+  tryAcquire(holder: Holder, limit: number): Lease | undefined {
+    const row = this.#rowOf(holder);
+    const entry = this.#free.pop();
+    if (entry === undefined) return undefined;
+    const isHeld = row !== undefined && this.#hold(row, entry, limit);
+    if (row !== undefined && isHeld) return this.#leaseOf(row, entry);
+    this.#free.push(entry);
+    return undefined;
+  }
+
+  setLimit(holder: Holder, limit: number): void {
+    const row = this.#rowOf(holder);
+    if (row === undefined) return;
+    const granted: number[] = [];
+    this.#memory.locked(row, this.#thread, () => this.#applyLimit(row, limit, granted));
+    this.#deliver(granted);
+  }
+
+  status(holder: Holder): SlotStatus {
+    const row = this.#rowOf(holder);
+    if (row === undefined) return { inFlight: 0, waiting: 0, limit: 0, oldestWaitMs: 0 };
+    const memory = this.#memory;
+    return memory.locked(row, this.#thread, () => {
+      const head = memory.readRow(row, "head");
+      const since = head === 0 ? this.#nowMs() : memory.readEntry(head - 1, "since");
+      return {
+        inFlight: memory.readRow(row, "held"),
+        waiting: memory.readRow(row, "waiting"),
+        limit: memory.readRow(row, "limit"),
+        oldestWaitMs: Math.max(0, (this.#nowMs() - since) | 0),
+      };
+    });
+  }
+
+  /** Leases and waiters this thread has now. */
+  get entriesInUse(): number {
+    return this.#memory.entriesPerThread - this.#free.length;
+  }
+
+  /** Stops listening. Leases that are still out can be released afterwards. */
+  close(): void {
+    this.#isOpen = false;
+    this.#memory.wake(this.#thread);
+  }
+
+  #join(row: number, entry: number, { limit, waitersMax }: SlotRequest): "held" | "waiting" | "queue-full" {
+    const granted: number[] = [];
+    const memory = this.#memory;
+    const verdict = memory.locked(row, this.#thread, () => {
+      this.#applyLimit(row, limit, granted);
+      if (memory.readRow(row, "held") < this.#line.capOf(row)) {
+        this.#line.hold(row, entry);
+        return "held";
+      }
+      if (memory.readRow(row, "waiting") >= waitersMax) return "queue-full";
+      this.#line.append(row, entry, this.#nowMs());
+      return "waiting";
+    });
+    if (granted.length > 0) this.#deliver(granted);
+    return verdict;
+  }
+
+  #hold(row: number, entry: number, limit: number): boolean {
+    const granted: number[] = [];
+    const isHeld = this.#memory.locked(row, this.#thread, () => {
+      this.#applyLimit(row, limit, granted);
+      if (this.#memory.readRow(row, "held") >= this.#line.capOf(row)) return false;
+      this.#line.hold(row, entry);
+      return true;
+    });
+    if (granted.length > 0) this.#deliver(granted);
+    return isHeld;
+  }
+
+  #applyLimit(row: number, limit: number, granted: number[]): void {
+    if (this.#memory.readRow(row, "limit") === limit) return;
+    this.#memory.writeRow(row, "limit", limit);
+    this.#line.grantNext(row, granted);
+  }
+
+  #wait(row: number, entry: number, request: SlotRequest): Promise<SlotAnswer> {
+    const { promise, resolve } = Promise.withResolvers<SlotAnswer>();
+    const leave = (refusal: Refusal): void => this.#leave(entry, refusal);
+    const onAbort = (): void => leave("gone");
+    request.signal.addEventListener("abort", onAbort);
+    this.#waiters.set(entry, {
+      row,
+      sinceMs: this.#clock.monotonic(),
+      settle: resolve,
+      timer: setTimeout(leave, request.waitMsMax, "timeout" satisfies Refusal),
+      stopListening: () => request.signal.removeEventListener("abort", onAbort),
+    });
+    request.onWait?.();
+    this.#deliver([entry]);
+    return promise;
+  }
+
+  /** Takes a waiter out of the line; one that was granted meanwhile gives its slot to the next. */
+  #leave(entry: number, refusal: Refusal): void {
+    const waiter = this.#forget(entry);
+    if (waiter === undefined) return;
+    this.#remove(waiter.row, entry);
+    const waiting = this.#memory.readRow(waiter.row, "waiting");
+    waiter.settle({ granted: false, refusal, waiting });
+  }
+
+  #forget(entry: number): Waiter | undefined {
+    const waiter = this.#waiters.get(entry);
+    if (waiter === undefined) return undefined;
+    this.#waiters.delete(entry);
+    clearTimeout(waiter.timer);
+    waiter.stopListening();
+    return waiter;
+  }
+
+  #remove(row: number, entry: number): void {
+    const granted: number[] = [];
+    this.#memory.locked(row, this.#thread, () => this.#line.remove(row, entry, granted));
+    this.#free.push(entry);
+    if (granted.length > 0) this.#deliver(granted);
+  }
+
+  /** Tells the waiters behind granted entries, here or in the thread they wait in. */
+  #deliver(entries: Iterable<number>): void {
+    for (const entry of entries) {
+      const thread = this.#memory.threadOf(entry);
+      if (thread === this.#thread) this.#settleIfHeld(entry);
+      else this.#memory.wake(thread);
+    }
+  }
+
+  #settleIfHeld(entry: number): void {
+    if (this.#memory.readEntry(entry, "state") !== ENTRY_HELD) return;
+    const waiter = this.#forget(entry);
+    if (waiter === undefined) return;
+    const waitedMs = this.#clock.monotonic() - waiter.sinceMs;
+    waiter.settle({ granted: true, lease: this.#leaseOf(waiter.row, entry), waitedMs });
+  }
+
+  /** One long-lived listener a thread: many pending `waitAsync` calls are slow to tear down in Bun. */
+  async #listen(): Promise<void> {
+    while (this.#isOpen) {
+      const seen = this.#memory.readWake(this.#thread);
+      this.#deliver([...this.#waiters.keys()]);
+      await this.#memory.nextWake(this.#thread, seen);
+    }
+  }
+
+  #leaseOf(row: number, entry: number): Lease {
+    return leaseOf(() => this.#remove(row, entry));
+  }
+
+  #rowOf({ kind, id }: Holder): number | undefined {
+    const key = id * 2 + (kind === "user" ? 0 : 1);
+    const known = this.#rows.get(key);
+    if (known !== undefined) return known;
+    const row = this.#memory.rowOf(KIND[kind], id, this.#thread);
+    if (row !== undefined) this.#rows.set(key, row);
+    return row;
+  }
+
+  /** Wall-clock milliseconds cut to 32 bits; differences stay right for 24 days. */
+  #nowMs(): number {
+    return this.#clock.now() | 0;
+  }
+}

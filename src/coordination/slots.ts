@@ -1,0 +1,59 @@
+import type { Lease } from "#kernel/lease.ts";
+
+/** Whose requests are counted together. */
+export interface Holder {
+  readonly kind: "user" | "account";
+  readonly id: number;
+}
+
+/**
+ * Why a slot was refused. A refusal is an answer, not an error: `queue-full` the line was too long to join,
+ * `timeout` no slot came free in time, `gone` the caller's signal aborted, `capacity` the table of leases
+ * itself is full.
+ */
+export type Refusal = "queue-full" | "timeout" | "gone" | "capacity";
+
+/** What an ask for a slot comes to. `waiting` is the length of the line at that moment. */
+export type SlotAnswer =
+  | { readonly granted: true; readonly lease: Lease; readonly waitedMs: number }
+  | { readonly granted: false; readonly refusal: Refusal; readonly waiting: number };
+
+/** One ask for a slot, with every limit stated by the caller. */
+export interface SlotRequest {
+  readonly holder: Holder;
+  /** Slots at once; 0 means unlimited. */
+  readonly limit: number;
+  /** How many may already be waiting for the request to join them. */
+  readonly waitersMax: number;
+  readonly waitMsMax: number;
+  readonly signal: AbortSignal;
+  /** Told once, when the request really has to wait. */
+  readonly onWait?: () => void;
+}
+
+/** How busy a holder is now. */
+export interface SlotStatus {
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** 0 means unlimited. */
+  readonly limit: number;
+  /** How long the first in line has waited, in milliseconds; 0 when nobody waits. */
+  readonly oldestWaitMs: number;
+}
+
+/**
+ * Caps how many requests run at once for one holder.
+ *
+ * Every backend keeps the same promises, and the contract suite holds them to it: never more granted than
+ * the limit allows at grant time; served in the order of arrival among those that stay; a release wakes the
+ * next in line wherever it waits; never more waiting than `waitersMax`; a dead holder's leases come back.
+ */
+export interface Slots {
+  /** Takes a slot, waiting in line when none is free. Answers at once when it can. */
+  acquire(request: SlotRequest): SlotAnswer | Promise<SlotAnswer>;
+  /** Takes a slot only if one is free now and nobody waits. */
+  tryAcquire(holder: Holder, limit: number): Lease | undefined;
+  /** Changes a holder's limit; a raise wakes those it lets through. */
+  setLimit(holder: Holder, limit: number): void;
+  status(holder: Holder): SlotStatus;
+}

@@ -1,0 +1,15 @@
+import type { ApiKeyId, GroupId, UserId } from "./ids.ts";
+
+/** A key that clients present, as the request path sees it: never the key itself, only its keyed hash. */
+export interface ApiKey {
+  readonly id: ApiKeyId;
+  readonly userId: UserId;
+  readonly groupId: GroupId;
+  readonly hash: string;
+  readonly status: "active" | "disabled";
+  /** Milliseconds since the Unix epoch; undefined: never. */
+  readonly expiresAtMs: number | undefined;
+  /** Addresses and CIDR ranges; empty: every address. */
+  readonly ipAllow: readonly string[];
+  readonly ipDeny: readonly string[];
+}

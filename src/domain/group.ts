@@ -1,0 +1,16 @@
+import type { GroupId } from "./ids.ts";
+import type { Platform } from "./platform.ts";
+
+/** Whether a group's users pay from their balance or from a subscription. */
+export const SUBSCRIPTION_TYPES = ["standard", "subscription"] as const;
+export type SubscriptionType = (typeof SUBSCRIPTION_TYPES)[number];
+
+/** A pool of accounts that keys draw from, as the request path sees it. */
+export interface Group {
+  readonly id: GroupId;
+  readonly name: string;
+  readonly platform: Platform;
+  readonly status: "active" | "disabled";
+  /** Parts per billion: 1_000_000_000n is 1.0. */
+  readonly rateMultiplierNanos: bigint;
+}

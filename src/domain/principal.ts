@@ -1,0 +1,16 @@
+import type { Group } from "./group.ts";
+import type { ApiKeyId, UserId } from "./ids.ts";
+
+/** Who is calling, as far as one request needs to know. */
+export interface Principal {
+  readonly userId: UserId;
+  readonly apiKeyId: ApiKeyId;
+  readonly group: Group;
+  /** Requests at once for this user; 0 means unlimited. */
+  readonly concurrency: number;
+}
+
+/** How many requests may queue behind a user's slots: `max(concurrency, 1) + 20`. */
+export function userWaitersMax(concurrency: number): number {
+  return Math.max(concurrency, 1) + 20;
+}

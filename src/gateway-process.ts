@@ -1,0 +1,91 @@
+import type { Config } from "#config/config.ts";
+import { loadOrCreateSecret, prepareDataDir, type StoredSecret } from "#config/secret-files.ts";
+import type { FlushableLog } from "#kernel/log.ts";
+import { Vault } from "#kernel/vault.ts";
+import { startEmbedded } from "#storage/engines/embedded.ts";
+import { migrate } from "#storage/migrate.ts";
+import { openStorage, type Storage } from "#storage/storage.ts";
+import { Node } from "./node.ts";
+
+/** What {@link startGateway} may do between migrating and serving. */
+export interface StartHooks {
+  readonly trustedOrigins: readonly string[];
+  /** Upstream requests that Bun lets this process run at once. */
+  readonly upstreamRequestsMax: number;
+  readonly beforeServing: (rooms: { readonly storage: Storage; readonly vault: Vault }) => Promise<void>;
+}
+
+/** A gateway that serves. */
+export interface RunningGateway {
+  readonly url: string;
+  readonly adminToken: StoredSecret;
+  /** Drains, books everything and ends every thread. May be called once. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything a node consists of: secrets, database, migrations, shared memory, ledger, HTTP threads.
+ *
+ * @throws Error with a sentence for the operator.
+ */
+export async function startGateway(
+  config: Config,
+  log: FlushableLog,
+  hooks: StartHooks,
+): Promise<RunningGateway> {
+  prepareDataDir(config.dataDir);
+  const adminToken = storedOr(config.adminToken, () =>
+    loadOrCreateSecret(config.dataDir, "admin.token", "hex"),
+  );
+  const encryptionKey = storedOr(config.encryptionKey, () =>
+    loadOrCreateSecret(config.dataDir, "encryption.key", "base64"),
+  );
+  refuseTakenPort(config);
+  const embedded = config.databaseUrl === undefined ? await startEmbedded(config.dataDir) : undefined;
+  try {
+    const databaseUrl = config.databaseUrl ?? embedded?.url ?? "";
+    await migrate(databaseUrl);
+    const holders = await prepare(databaseUrl, new Vault(encryptionKey.value), hooks);
+    const node = new Node({
+      config,
+      log,
+      databaseUrl,
+      embedded,
+      holders,
+      adminToken: adminToken.value,
+      encryptionKey: encryptionKey.value,
+      trustedOrigins: hooks.trustedOrigins,
+      upstreamRequestsMax: hooks.upstreamRequestsMax,
+    });
+    await node.start();
+    return { url: node.url, adminToken, stop: () => node.stop() };
+  } catch (thrown) {
+    await embedded?.close();
+    throw thrown;
+  }
+}
+
+function storedOr(given: string | undefined, load: () => StoredSecret): StoredSecret {
+  return given === undefined ? load() : { value: given, isNew: false };
+}
+
+/** Threads share the port, so another process could share it too, unnoticed; asked for alone, it is refused. */
+function refuseTakenPort({ host, port }: Config): void {
+  if (port === 0) return;
+  try {
+    Bun.listen({ hostname: host, port, socket: { data: () => undefined } }).stop(true);
+  } catch (cause) {
+    throw new Error(`Cannot listen on ${host}:${port}: the address is in use or not available`, { cause });
+  }
+}
+
+async function prepare(databaseUrl: string, vault: Vault, hooks: StartHooks): Promise<number> {
+  const storage = openStorage(databaseUrl, { connectionsMax: 1 });
+  try {
+    await hooks.beforeServing({ storage, vault });
+    const { users, accounts } = await storage.snapshot.loadAll();
+    return users.length + accounts.length;
+  } finally {
+    await storage.close();
+  }
+}

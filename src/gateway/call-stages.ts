@@ -1,0 +1,96 @@
+import type { Account } from "#domain/account.ts";
+import type { Dialect } from "#domain/platform.ts";
+import type { Principal } from "#domain/principal.ts";
+import type { TokenUsage, UsageStatus } from "#domain/usage-record.ts";
+import type { CallFacts } from "#protocols/call-facts.ts";
+import type { Call, Operation, Provider } from "#providers/provider.ts";
+import type { LineWait } from "./line-wait.ts";
+
+/** What arrives from HTTP, with nothing checked. */
+export interface InboundCall {
+  readonly requestId: string;
+  readonly dialect: Dialect;
+  readonly operation: Operation;
+  readonly headers: Headers;
+  /** With its question mark; empty when there is none. */
+  readonly query: string;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
+  /** The peer's address, or the one a trusted proxy vouches for; undefined when the socket is gone. */
+  readonly clientAddress: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly arrivedAtMs: number;
+  /** Monotonic milliseconds, for durations. */
+  readonly startedAt: number;
+  /** Reads the whole body, within the limits of size and time. */
+  readBody(): Promise<Uint8Array>;
+  /** Called once, just before the last byte of the answer, or when the client has left. */
+  onEnd(): void;
+}
+
+/** We know who is calling. */
+export interface AuthenticatedCall extends InboundCall {
+  readonly principal: Principal;
+}
+
+/** We know what is asked for, and who could answer. */
+export interface ParsedCall extends AuthenticatedCall, Call, CallFacts {
+  readonly provider: Provider;
+  /** Told when the request stands in line, so that a streaming client can be sent pings. */
+  readonly wait: LineWait;
+}
+
+/** Stamp of the admit stage. A stage that must run after it asks for `ParsedCall & Admitted`. */
+export interface Admitted {
+  /** How long the request stood in line, in milliseconds. */
+  readonly slotWaitMs: number;
+}
+
+/** Stamp of the billing stage. */
+export interface Funded {
+  readonly funded: true;
+}
+
+/** Where the attempts have got to. Written by the attempt loop only. */
+export interface AttemptLog {
+  count: number;
+  lastAccount: Account | undefined;
+}
+
+/** An answer that came whole. */
+interface WholeReply {
+  readonly kind: "whole";
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  /** Undefined: the answer reports none. */
+  readonly usage: TokenUsage | undefined;
+}
+
+/** How a streamed answer ended, once both its sides have. */
+export interface StreamEnding {
+  readonly status: UsageStatus;
+  readonly usage: TokenUsage;
+  readonly usageComplete: boolean;
+  /** Monotonic milliseconds. */
+  readonly firstTokenAt: number | undefined;
+}
+
+/** An answer that is under way. */
+export interface StreamedReply {
+  readonly kind: "stream";
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array>;
+  /** Settles when the client's side and the upstream's side have ended, and never rejects. */
+  readonly ended: Promise<StreamEnding>;
+}
+
+export type Reply = WholeReply | StreamedReply;
+
+/** A call that has its answer. */
+export interface Delivered {
+  readonly account: Account;
+  readonly attempts: number;
+  readonly reply: Reply;
+}

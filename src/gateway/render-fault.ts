@@ -1,0 +1,41 @@
+import { Fault } from "#kernel/fault.ts";
+import { errorBody, errorEvent, readErrorBody } from "#protocols/anthropic/error-body.ts";
+import type { InboundCall } from "./call-stages.ts";
+
+const MS_PER_SECOND = 1_000;
+
+/** A fault as a response in the client's own dialect; an upstream's own refusal byte for byte. */
+export function respondFault(fault: Fault, { requestId }: Pick<InboundCall, "requestId">): Response {
+  const { relayed } = fault;
+  if (relayed !== undefined) {
+    const headers = new Headers(relayed.headers);
+    addRequestId(headers, requestId);
+    return new Response(relayed.body, { status: relayed.status, headers });
+  }
+  const headers = new Headers({ "content-type": "application/json" });
+  addRequestId(headers, requestId);
+  if (fault.retryAfterMs !== undefined) {
+    headers.set("retry-after", String(Math.max(1, Math.ceil(fault.retryAfterMs / MS_PER_SECOND))));
+  }
+  const body = errorBody(fault.status, fault.publicMessage, requestId);
+  return new Response(JSON.stringify(body), { status: fault.status, headers });
+}
+
+/** A fault as the last event of a stream that has begun; undefined: the upstream just ended too early. */
+export function faultEvent(
+  fault: Fault | undefined,
+  { requestId }: Pick<InboundCall, "requestId">,
+): Uint8Array {
+  const { status, publicMessage, relayed } = fault ?? new Fault("upstream.broken");
+  const own = relayed && readErrorBody(relayed.body);
+  return errorEvent(own ?? errorBody(status, publicMessage, requestId));
+}
+
+/**
+ * Every answer carries `request-id`: the upstream's own where it gave one, since that is what its support
+ * asks for, else ours. Ours is always there as `x-sluice-request-id`.
+ */
+export function addRequestId(headers: Headers, requestId: string): void {
+  headers.set("x-sluice-request-id", requestId);
+  if (!headers.has("request-id")) headers.set("request-id", requestId);
+}

@@ -1,0 +1,10 @@
+import type { RequestScope } from "#kernel/request-scope.ts";
+import type { Delivered, InboundCall } from "./call-stages.ts";
+import { addRequestId } from "./render-fault.ts";
+
+/** The reply as a response. A whole answer needs the request's leases no more; a stream gives them back itself. */
+export function respond({ reply }: Delivered, { requestId }: InboundCall, scope: RequestScope): Response {
+  addRequestId(reply.headers, requestId);
+  if (reply.kind === "whole") scope.close();
+  return new Response(reply.body, { status: reply.status, headers: reply.headers });
+}

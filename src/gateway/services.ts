@@ -1,0 +1,42 @@
+import type { AccountSelector } from "#accounts/select-account.ts";
+import type { Eligibility } from "#billing/eligibility.ts";
+import type { Ledger } from "#billing/ledger.ts";
+import type { PriceBook } from "#billing/price-book.ts";
+import type { Coordination } from "#coordination/coordination.ts";
+import type { Send } from "#domain/upstream-request.ts";
+import type { Authenticator } from "#identity/authenticate-key.ts";
+import type { Clock } from "#kernel/clock.ts";
+import type { Log } from "#kernel/log.ts";
+import type { StallWatch } from "#kernel/stall-watch.ts";
+import type { ParsePool } from "#threads/parse-pool.ts";
+import type { GatewayMetrics } from "./metrics.ts";
+import type { StreamLimits } from "./stream-relay.ts";
+
+/** What the stages need from the house, as small as each of them allows. */
+export interface GatewayServices {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: GatewayMetrics;
+  readonly stallWatch: StallWatch;
+  readonly coordination: Pick<Coordination, "slots">;
+  readonly identity: Pick<Authenticator, "authenticate">;
+  readonly eligibility: Eligibility;
+  readonly accounts: Pick<AccountSelector, "select">;
+  readonly prices: Pick<PriceBook, "cost">;
+  readonly ledger: Pick<Ledger, "record">;
+  readonly parser: Pick<ParsePool, "read">;
+  readonly send: Send;
+  readonly limits: GatewayLimits;
+}
+
+/** Bounds of the request path; times in milliseconds. */
+export interface GatewayLimits extends StreamLimits {
+  /** Longest wait for an answer that is not streamed. */
+  readonly responseMs: number;
+  /** Longest wait for one of the user's slots. */
+  readonly userWaitMs: number;
+  /** Pause between the pings that a waiting client gets. */
+  readonly pingMs: number;
+  /** Most accounts one request moves on to after the first. */
+  readonly switchesMax: number;
+}

@@ -1,0 +1,51 @@
+import type { SlotAnswer } from "#coordination/slots.ts";
+import { userWaitersMax } from "#domain/principal.ts";
+import type { Admitted, ParsedCall } from "#gateway/call-stages.ts";
+import type { GatewayServices } from "#gateway/services.ts";
+import { Fault } from "#kernel/fault.ts";
+import type { RequestScope } from "#kernel/request-scope.ts";
+
+/** What a client is told to wait when all its slots are busy, in milliseconds. */
+const RETRY_AFTER_MS = 1_000;
+
+/**
+ * Takes one of the user's slots, waiting in line when they are all busy.
+ *
+ * Runs before billing because a wait can be long and a balance can run out during it. The slot is the
+ * request's until the last byte of the reply, so it is given to the scope and never released here.
+ *
+ * @throws Fault `admit.queue_full`, `admit.wait_timeout`, `admit.client_gone`.
+ */
+export async function admit(
+  call: ParsedCall,
+  scope: RequestScope,
+  { coordination, limits }: GatewayServices,
+): Promise<ParsedCall & Admitted> {
+  const { userId, concurrency } = call.principal;
+  const answer = await coordination.slots.acquire({
+    holder: { kind: "user", id: userId },
+    limit: concurrency,
+    waitersMax: userWaitersMax(concurrency),
+    waitMsMax: limits.userWaitMs,
+    signal: scope.signal,
+    onWait: () => call.wait.begin(),
+  });
+  call.wait.end();
+  if (!answer.granted) throw refusal(answer, concurrency);
+  scope.hold(answer.lease);
+  return { ...call, slotWaitMs: answer.waitedMs };
+}
+
+function refusal({ refusal, waiting }: SlotAnswer & { granted: false }, concurrency: number): Fault {
+  if (refusal === "gone") return new Fault("admit.client_gone");
+  const limit = `This user's limit of ${concurrency} concurrent requests is reached and ${waiting} are waiting`;
+  return refusal === "timeout"
+    ? new Fault("admit.wait_timeout", {
+        publicMessage: `${limit}; no slot came free in time, please retry later`,
+        retryAfterMs: RETRY_AFTER_MS,
+      })
+    : new Fault("admit.queue_full", {
+        publicMessage: `${limit}; the queue is full, please retry later`,
+        retryAfterMs: RETRY_AFTER_MS,
+      });
+}

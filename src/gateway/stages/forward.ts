@@ -1,0 +1,96 @@
+import type { SelectedAccount } from "#accounts/select-account.ts";
+import type { ParsedCall, Reply, StreamedReply } from "#gateway/call-stages.ts";
+import { readBounded } from "#gateway/read-bounded.ts";
+import { faultEvent } from "#gateway/render-fault.ts";
+import type { GatewayServices } from "#gateway/services.ts";
+import { StreamRelay } from "#gateway/stream-relay.ts";
+import { UpstreamCall } from "#gateway/upstream-call.ts";
+import type { RequestScope } from "#kernel/request-scope.ts";
+import type { Secret } from "#kernel/secret.ts";
+
+/** Largest answer that is not a stream, and largest error answer, in bytes. */
+const WHOLE_BYTES_MAX = 67_108_864;
+const ERROR_BYTES_MAX = 2_097_152;
+
+/**
+ * Sends the call once, through one account, and returns before any byte of the answer has gone to the
+ * client. The account's slot goes back when the upstream is done with it, however that comes about.
+ *
+ * @throws Fault `upstream.*` with a verdict on what may be tried next; `admit.client_gone`.
+ */
+export async function forward(
+  call: ParsedCall,
+  { account, lease }: SelectedAccount,
+  scope: RequestScope,
+  services: GatewayServices,
+): Promise<Reply> {
+  const { provider } = call;
+  const { limits } = services;
+  const upstreamCall = new UpstreamCall(lease, scope.signal, services.stallWatch);
+  try {
+    upstreamCall.expectWithin(call.stream ? limits.firstByteMs : limits.responseMs, "upstream.timeout");
+    const response = await services.send(provider.buildRequest(call, account), upstreamCall.signal);
+    const { status, headers } = response;
+    if (!response.ok) {
+      const body = withoutCredential(await readBounded(response, ERROR_BYTES_MAX), account.credential);
+      throw provider.readFault({ status, headers, body });
+    }
+    const stream = eventStreamOf(response);
+    if (stream !== undefined) return relayStream({ call, response, stream, upstreamCall }, scope, services);
+    const body = await readBounded(response, WHOLE_BYTES_MAX);
+    upstreamCall.finish();
+    return {
+      kind: "whole",
+      status,
+      headers: provider.relayHeaders(headers),
+      body,
+      usage: provider.readUsage(body),
+    };
+  } catch (thrown) {
+    upstreamCall.finish();
+    throw upstreamCall.faultOf(thrown);
+  }
+}
+
+interface StreamParts {
+  readonly call: ParsedCall;
+  readonly response: Response;
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly upstreamCall: UpstreamCall;
+}
+
+function relayStream(
+  { call, response, stream, upstreamCall }: StreamParts,
+  scope: RequestScope,
+  { clock, limits, stallWatch }: GatewayServices,
+): StreamedReply {
+  const relay = new StreamRelay({
+    upstream: stream,
+    meter: call.provider.openMeter(),
+    call: upstreamCall,
+    clientSignal: scope.signal,
+    stallWatch,
+    clock,
+    limits,
+    renderFault: (fault) => faultEvent(fault, call),
+    onClientEnd: () => scope.close(),
+  });
+  const headers = call.provider.relayHeaders(response.headers);
+  headers.set("cache-control", "no-cache");
+  return { kind: "stream", status: response.status, headers, body: relay.body, ended: relay.ended };
+}
+
+/** The body, when it is an event stream in the clear; any other answer is read whole. */
+function eventStreamOf({ headers, body }: Response): ReadableStream<Uint8Array> | undefined {
+  const isEventStream = headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
+  const isPlain = (headers.get("content-encoding") ?? "identity") === "identity";
+  return isEventStream && isPlain && body !== null ? body : undefined;
+}
+
+/** An upstream that repeats our credential in its error must not show it to the client or the log. */
+function withoutCredential(body: Uint8Array, credential: Secret): Uint8Array {
+  const value = credential.reveal();
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (value === "" || !bytes.includes(value)) return body;
+  return Buffer.from(bytes.toString("latin1").replaceAll(value, String(credential)), "latin1");
+}

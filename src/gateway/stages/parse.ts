@@ -1,0 +1,34 @@
+import type { AuthenticatedCall, ParsedCall } from "#gateway/call-stages.ts";
+import type { LineWait } from "#gateway/line-wait.ts";
+import type { GatewayServices } from "#gateway/services.ts";
+import { Fault } from "#kernel/fault.ts";
+import type { SessionSeed } from "#protocols/call-facts.ts";
+import { providerFor } from "#providers/registry.ts";
+
+/**
+ * Reads the body and the facts routing needs. After this the call is frozen.
+ *
+ * @throws Fault `parse.*`, or `select.no_account` for a platform that cannot be served yet.
+ */
+export async function parse(
+  call: AuthenticatedCall,
+  wait: LineWait,
+  { parser }: GatewayServices,
+): Promise<ParsedCall> {
+  const { body, facts } = await parser.read(await call.readBody(), seedOf(call));
+  wait.allowPings(facts.stream);
+  const provider = providerFor(call.principal.group.platform);
+  if (provider === undefined) {
+    throw new Fault("select.no_account", { internal: `no provider for ${call.principal.group.platform}` });
+  }
+  return Object.freeze({ ...call, ...facts, body, provider, wait });
+}
+
+function seedOf({ headers, principal, clientAddress }: AuthenticatedCall): SessionSeed {
+  return {
+    apiKeyId: principal.apiKeyId,
+    clientAddress,
+    userAgent: headers.get("user-agent") ?? undefined,
+    sessionId: headers.get("x-claude-code-session-id") ?? undefined,
+  };
+}

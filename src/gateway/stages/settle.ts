@@ -1,0 +1,121 @@
+import { mappedModel } from "#domain/model-mapping.ts";
+import { NO_USAGE, type UsageRecord } from "#domain/usage-record.ts";
+import type {
+  AttemptLog,
+  Delivered,
+  InboundCall,
+  ParsedCall,
+  Reply,
+  StreamEnding,
+} from "#gateway/call-stages.ts";
+import { logRequest } from "#gateway/request-log.ts";
+import type { GatewayServices } from "#gateway/services.ts";
+import type { Fault } from "#kernel/fault.ts";
+
+/** How a request that got an answer ended. */
+interface Outcome extends StreamEnding {
+  readonly httpStatus: number;
+  readonly upstreamRequestId: string | undefined;
+  readonly fault?: Fault;
+}
+
+/** Books what a delivered request used once its answer has ended. Never delays the answer. */
+export function settle(
+  call: ParsedCall,
+  attempts: AttemptLog,
+  { reply }: Delivered,
+  services: GatewayServices,
+): void {
+  const upstreamRequestId = reply.headers.get("request-id") ?? undefined;
+  const book = (ending: StreamEnding): void =>
+    finish(call, attempts, { ...ending, httpStatus: reply.status, upstreamRequestId }, services);
+  if (reply.kind === "stream") void reply.ended.then(book);
+  else book(endingOf(reply, call.signal));
+}
+
+/** Books a request that passed admission and billing but got no answer. */
+export function settleFault(
+  call: ParsedCall,
+  attempts: AttemptLog,
+  fault: Fault,
+  services: GatewayServices,
+): void {
+  const isGone = fault.code === "admit.client_gone";
+  const outcome: Outcome = {
+    status: isGone ? "client_gone" : "failed",
+    usage: NO_USAGE,
+    usageComplete: !isGone,
+    firstTokenAt: undefined,
+    httpStatus: fault.status,
+    upstreamRequestId: fault.relayed?.headers.get("request-id") ?? undefined,
+    fault,
+  };
+  services.metrics.fault(fault.code);
+  finish(call, attempts, outcome, services);
+}
+
+/** Counts and logs a request that was refused before it could cost anything. */
+export function settleRefusal(
+  call: InboundCall,
+  fault: Fault,
+  { clock, log, metrics }: GatewayServices,
+): void {
+  const durationMs = clock.monotonic() - call.startedAt;
+  metrics.fault(fault.code);
+  metrics.requestEnded(call.operation, fault.status, durationMs / 1_000);
+  logRequest(log, { call, durationMs, httpStatus: fault.status, fault });
+}
+
+function endingOf(reply: Reply & { kind: "whole" }, clientSignal: AbortSignal): StreamEnding {
+  return {
+    status: clientSignal.aborted ? "client_gone" : "completed",
+    usage: reply.usage ?? NO_USAGE,
+    usageComplete: reply.usage !== undefined,
+    firstTokenAt: undefined,
+  };
+}
+
+function finish(call: ParsedCall, attempts: AttemptLog, outcome: Outcome, services: GatewayServices): void {
+  const { clock, ledger, log, metrics } = services;
+  const { httpStatus, fault } = outcome;
+  const durationMs = clock.monotonic() - call.startedAt;
+  const isBooked = call.operation === "messages";
+  const record = isBooked ? recordOf(call, attempts, { ...outcome, durationMs }, services) : undefined;
+  if (record !== undefined) {
+    ledger.record(record);
+    metrics.usage(record);
+  }
+  metrics.requestEnded(call.operation, httpStatus, durationMs / 1_000);
+  logRequest(log, { call, durationMs, httpStatus, attempts, record, fault });
+}
+
+function recordOf(
+  call: ParsedCall,
+  attempts: AttemptLog,
+  outcome: Outcome & { readonly durationMs: number },
+  { prices }: GatewayServices,
+): UsageRecord {
+  const { principal, model } = call;
+  const { group } = principal;
+  const { usage, firstTokenAt } = outcome;
+  return {
+    ...usage,
+    requestId: call.requestId,
+    userId: principal.userId,
+    apiKeyId: principal.apiKeyId,
+    groupId: group.id,
+    accountId: attempts.lastAccount?.id,
+    model,
+    upstreamModel: mappedModel(attempts.lastAccount?.modelMapping, model) ?? model,
+    upstreamRequestId: outcome.upstreamRequestId,
+    costNanos: prices.cost(group.platform, model, usage, group.rateMultiplierNanos),
+    status: outcome.status,
+    httpStatus: outcome.status === "client_gone" ? 499 : outcome.httpStatus,
+    stream: call.stream,
+    usageComplete: outcome.usageComplete,
+    durationMs: Math.round(outcome.durationMs),
+    firstTokenMs: firstTokenAt === undefined ? undefined : Math.round(firstTokenAt - call.startedAt),
+    attempts: attempts.count,
+    createdAtMs: call.arrivedAtMs,
+  };
+}

@@ -1,0 +1,206 @@
+import type { UsageStatus } from "#domain/usage-record.ts";
+import type { Clock } from "#kernel/clock.ts";
+import { EventBoundary } from "#kernel/event-boundary.ts";
+import type { Fault } from "#kernel/fault.ts";
+import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
+import type { StreamMeter } from "#protocols/stream-meter.ts";
+import type { StreamEnding } from "./call-stages.ts";
+import type { UpstreamCall } from "./upstream-call.ts";
+
+/** How far the meter may run ahead of the client, in bytes: the most one slow client can make us buffer. */
+const METER_LEAD_BYTES_MAX = 1_048_576;
+
+/** Time limits of a stream, in milliseconds. */
+export interface StreamLimits {
+  readonly firstByteMs: number;
+  readonly idleMs: number;
+  readonly clientStallMs: number;
+  readonly drainMs: number;
+}
+
+/** What is used of a reader; Bun's own type and the DOM's disagree on the rest. */
+export interface ChunkReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+interface RelayParts {
+  readonly upstream: ReadableStream<Uint8Array>;
+  readonly meter: StreamMeter;
+  readonly call: UpstreamCall;
+  /** Aborts when the client leaves. */
+  readonly clientSignal: AbortSignal;
+  readonly stallWatch: StallWatch;
+  readonly clock: Clock;
+  readonly limits: StreamLimits;
+  /** The error event that ends a stream which cannot be completed. */
+  readonly renderFault: (fault: Fault | undefined) => Uint8Array;
+  /** The client's side has ended: its last byte has gone, or it has left. */
+  readonly onClientEnd: () => void;
+}
+
+/**
+ * Streams an upstream's answer to the client and meters it on the way.
+ *
+ * The body is teed: one branch is the client's, unchanged, the other the meter's, which never runs more
+ * than {@link METER_LEAD_BYTES_MAX} ahead. When the client leaves, the meter reads on for the usage, up to
+ * the drain limit; an upstream that has sent nothing yet is cancelled at once. An answer that cannot be
+ * completed is ended with an error event, never left looking whole.
+ */
+export class StreamRelay {
+  /** The client's side. */
+  readonly body: ReadableStream<Uint8Array>;
+  /** Settles when both sides have ended. Never rejects. */
+  readonly ended: Promise<StreamEnding>;
+  readonly #parts: RelayParts;
+  readonly #client: ChunkReader;
+  readonly #clientWatch: Watch;
+  readonly #boundary = new EventBoundary();
+  readonly #onAbort = (): void => this.clientLeft();
+  readonly #clientEnd = Promise.withResolvers<void>();
+  readonly #metering: Promise<void>;
+  #meteredBytes = 0;
+  #deliveredBytes = 0;
+  #firstTokenAt: number | undefined;
+  #fault: Fault | undefined;
+  #wakeMeter: (() => void) | undefined;
+  #drainTimer: ReturnType<typeof setTimeout> | undefined;
+  #hasClientEnded = false;
+  #hasClientLeft = false;
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+    const [clientBranch, meterBranch] = parts.upstream.tee();
+    this.#client = clientBranch.getReader();
+    this.#clientWatch = parts.stallWatch.open(() => this.clientLeft());
+    parts.call.detachFromClient();
+    parts.clientSignal.addEventListener("abort", this.#onAbort);
+    this.#metering = this.#runMeter(meterBranch.getReader());
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => this.#pull(controller),
+        cancel: () => this.clientLeft(),
+      },
+      { highWaterMark: 0 },
+    );
+    this.ended = this.#awaitEnding();
+  }
+
+  /** The client has gone, or has not read for too long. */
+  clientLeft(): void {
+    if (this.#hasClientEnded) return;
+    this.#hasClientLeft = true;
+    const { call, limits } = this.#parts;
+    if (this.#meteredBytes === 0 || limits.drainMs === 0) call.cancel("admit.client_gone");
+    else this.#drainTimer = setTimeout(() => call.cancel("admit.client_gone"), limits.drainMs);
+    // A branch that is cancelled while its source fails reports that again; the meter has kept it.
+    this.#client.cancel().catch(() => undefined);
+    this.#endClient();
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    this.#clientWatch.disarm();
+    for (;;) {
+      const chunk = await this.#readForClient();
+      if (this.#hasClientEnded) return;
+      if (chunk === undefined) return await this.#completeClient(controller);
+      this.#letMeterRun(chunk.length);
+      const passed = this.#boundary.split(chunk);
+      for (const piece of passed) controller.enqueue(piece);
+      if (passed.length === 0) continue;
+      this.#clientWatch.arm(this.#parts.limits.clientStallMs);
+      return;
+    }
+  }
+
+  /** The next chunk; undefined when the upstream has ended, in order or not. */
+  async #readForClient(): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.#client.read()).value;
+    } catch {
+      // The meter's branch sees the same error and keeps it.
+      return undefined;
+    }
+  }
+
+  /** Ends the client's side once the meter knows whether the answer is whole. */
+  async #completeClient(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    this.#letMeterRun(Number.POSITIVE_INFINITY);
+    await this.#metering;
+    if (this.#hasClientEnded) return;
+    const { meter, renderFault } = this.#parts;
+    const isExplicit = meter.isWhole || meter.hasError;
+    const rest = isExplicit ? this.#boundary.flush() : [renderFault(this.#fault)];
+    for (const piece of rest) controller.enqueue(piece);
+    this.#endClient();
+    controller.close();
+  }
+
+  #endClient(): void {
+    this.#hasClientEnded = true;
+    this.#clientWatch.close();
+    this.#letMeterRun(Number.POSITIVE_INFINITY);
+    this.#parts.clientSignal.removeEventListener("abort", this.#onAbort);
+    this.#parts.onClientEnd();
+    this.#clientEnd.resolve();
+  }
+
+  async #runMeter(reader: ChunkReader): Promise<void> {
+    const { call, limits, meter } = this.#parts;
+    try {
+      call.expectWithin(limits.firstByteMs, "upstream.timeout");
+      for (let { value } = await reader.read(); value !== undefined; { value } = await reader.read()) {
+        this.#measure(value);
+        if (this.#meteredBytes - this.#deliveredBytes > METER_LEAD_BYTES_MAX) await this.#clientCatchesUp();
+        call.expectWithin(limits.idleMs, "upstream.stalled");
+      }
+      meter.end();
+    } catch (thrown) {
+      this.#fault = call.faultOf(thrown);
+    } finally {
+      clearTimeout(this.#drainTimer);
+      call.finish();
+    }
+  }
+
+  #measure(chunk: Uint8Array): void {
+    const { meter, clock } = this.#parts;
+    this.#meteredBytes += chunk.length;
+    meter.push(chunk);
+    if (this.#firstTokenAt === undefined && meter.hasContent) this.#firstTokenAt = clock.monotonic();
+  }
+
+  async #clientCatchesUp(): Promise<void> {
+    this.#parts.call.expectNothing();
+    while (this.#meteredBytes - this.#deliveredBytes > METER_LEAD_BYTES_MAX) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wakeMeter = resolve;
+      await promise;
+    }
+  }
+
+  #letMeterRun(bytes: number): void {
+    this.#deliveredBytes += bytes;
+    this.#wakeMeter?.();
+    this.#wakeMeter = undefined;
+  }
+
+  async #awaitEnding(): Promise<StreamEnding> {
+    await this.#metering;
+    await this.#clientEnd.promise;
+    const { meter } = this.#parts;
+    return {
+      status: this.#status(),
+      usage: meter.usage,
+      usageComplete: meter.isWhole,
+      firstTokenAt: this.#firstTokenAt,
+    };
+  }
+
+  #status(): UsageStatus {
+    if (this.#hasClientLeft) return "client_gone";
+    if (this.#parts.meter.isWhole) return "completed";
+    const code = this.#fault?.code;
+    return code === "upstream.stalled" || code === "upstream.timeout" ? "upstream_stalled" : "upstream_broke";
+  }
+}

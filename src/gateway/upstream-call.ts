@@ -1,0 +1,67 @@
+import { Fault } from "#kernel/fault.ts";
+import type { FaultCode } from "#kernel/fault-codes.ts";
+import type { Lease } from "#kernel/lease.ts";
+import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
+
+/**
+ * One exchange with an upstream, from before it is sent until its last byte: its abort signal, its time
+ * limit, and the account's slot, which stays taken for as long as the upstream works on it.
+ */
+export class UpstreamCall {
+  readonly #abort = new AbortController();
+  readonly #watch: Watch;
+  readonly #lease: Lease;
+  readonly #clientSignal: AbortSignal;
+  readonly #onClientGone = (): void => this.cancel("admit.client_gone");
+  #limitCode: FaultCode = "upstream.timeout";
+
+  constructor(lease: Lease, clientSignal: AbortSignal, stallWatch: StallWatch) {
+    this.#lease = lease;
+    this.#clientSignal = clientSignal;
+    this.#watch = stallWatch.open(() => this.cancel(this.#limitCode));
+    clientSignal.addEventListener("abort", this.#onClientGone);
+    if (clientSignal.aborted) this.cancel("admit.client_gone");
+  }
+
+  /** Aborts with a {@link Fault} as its reason. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Something must come from the upstream within this time, or the call is cancelled with this fault. */
+  expectWithin(milliseconds: number, code: FaultCode): void {
+    this.#limitCode = code;
+    this.#watch.arm(milliseconds);
+  }
+
+  /** Nothing is expected from the upstream now. */
+  expectNothing(): void {
+    this.#watch.disarm();
+  }
+
+  /** From here on the client's leaving is somebody else's to decide on. */
+  detachFromClient(): void {
+    this.#clientSignal.removeEventListener("abort", this.#onClientGone);
+  }
+
+  /** Breaks the exchange off. */
+  cancel(code: FaultCode): void {
+    if (!this.#abort.signal.aborted) this.#abort.abort(new Fault(code));
+  }
+
+  /** The exchange is over: gives the account's slot back. Safe to call any number of times. */
+  finish(): void {
+    this.detachFromClient();
+    this.#watch.close();
+    this.#lease.release();
+  }
+
+  /** What went wrong, given what was thrown while reading: our own reason when we broke it off. */
+  faultOf(thrown: unknown): Fault {
+    const reason: unknown = this.#abort.signal.reason;
+    if (reason instanceof Fault) return reason;
+    if (thrown instanceof Fault) return thrown;
+    const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "unknown";
+    return new Fault("upstream.broken", { internal: `upstream broke off (${code})`, cause: thrown });
+  }
+}

@@ -1,0 +1,81 @@
+import type { UserId } from "#domain/ids.ts";
+import { assert } from "#kernel/assert.ts";
+import { Link, type Port } from "#threads/link.ts";
+import type { ChangeNotice, HttpThreadApi, HttpThreadInit, MainThreadApi } from "#threads/messages.ts";
+import { buildApp } from "./app.ts";
+import { composeHttpThread, type HttpThreadRooms } from "./compose.ts";
+
+/** After the grace, how long broken-off requests have to settle, in milliseconds, and how often that is looked at. */
+const SETTLE_MS_MAX = 5_000;
+const SETTLE_STEP_MS = 20;
+
+interface Running {
+  readonly rooms: HttpThreadRooms;
+  readonly app: ReturnType<typeof buildApp>;
+}
+
+/** What runs in an HTTP thread: the whole gateway, on the port all of them share. */
+export function runHttpThread(port: Port): void {
+  const main = new Link<MainThreadApi>(port);
+  const running = Promise.withResolvers<Running>();
+  const api: HttpThreadApi = {
+    start: async (init) => {
+      running.resolve(await start(init as HttpThreadInit, main));
+      const { app } = await running.promise;
+      assert(app.server?.port, "a listening server has a port");
+      return { port: app.server.port };
+    },
+    applyChange: async (change) => applyChange((await running.promise).rooms, change),
+    applyBalances: async (balances) => {
+      const { snapshot } = (await running.promise).rooms;
+      for (const { userId, balanceNanos } of balances) snapshot.setBalance(userId as UserId, balanceNanos);
+    },
+    connectParser: async (port, index) => (await running.promise).rooms.parser.connect(index, port),
+    disconnectParser: async (index) => (await running.promise).rooms.parser.disconnect(index),
+    accountSlots: async () => (await running.promise).rooms.snapshot.accountSlots() ?? 0,
+    metrics: async () => (await running.promise).rooms.services.metrics.registry.getMetricsAsJSON(),
+    drain: async (graceMs) => drain(await running.promise, graceMs),
+  };
+  main.serve(api);
+}
+
+async function start(init: HttpThreadInit, main: Link<MainThreadApi>): Promise<Running> {
+  const rooms = composeHttpThread(init, main);
+  reportStrayErrors(rooms);
+  await rooms.snapshot.load();
+  const app = buildApp(rooms.appOptions);
+  await app.modules;
+  app.listen({ hostname: init.config.host, port: init.port });
+  return { rooms, app };
+}
+
+/** One request's stray error must not end the thread that serves all the others. */
+function reportStrayErrors({ log }: HttpThreadRooms): void {
+  const report = (thrown: unknown): void => {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    log.error("thread.stray_error", { reason: error.message, stack: error.stack });
+  };
+  process.on("unhandledRejection", report);
+  process.on("uncaughtException", report);
+}
+
+async function applyChange({ snapshot }: HttpThreadRooms, change: ChangeNotice): Promise<void> {
+  await snapshot.apply(change as Parameters<typeof snapshot.apply>[0]);
+}
+
+/** Stops accepting, lets open answers finish, breaks the rest off, and books everything. */
+async function drain({ rooms, app }: Running, graceMs: number): Promise<void> {
+  const { coordination, ledger, limits, log, services, state, storage, upstream } = rooms;
+  state.isDraining = true;
+  await Promise.race([app.server?.stop(), Bun.sleep(graceMs)]);
+  limits.drainMs = 0;
+  await app.server?.stop(true);
+  for (let ms = 0; ms < SETTLE_MS_MAX && services.metrics.inFlight > 0; ms += SETTLE_STEP_MS) {
+    await Bun.sleep(SETTLE_STEP_MS);
+  }
+  await ledger.flush();
+  await coordination.close();
+  upstream.close();
+  await storage.close();
+  log.flush();
+}

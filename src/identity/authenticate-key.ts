@@ -1,0 +1,58 @@
+import { timingSafeEqual } from "node:crypto";
+import { readAddressSet } from "#config/cidr.ts";
+import type { ApiKey } from "#domain/api-key.ts";
+import type { Principal } from "#domain/principal.ts";
+import type { Clock } from "#kernel/clock.ts";
+import { Fault } from "#kernel/fault.ts";
+import type { Vault } from "#kernel/vault.ts";
+import type { Snapshot } from "#snapshot/snapshot.ts";
+
+interface AuthenticatorParts {
+  readonly snapshot: Snapshot;
+  readonly vault: Vault;
+  readonly clock: Clock;
+}
+
+/** Turns a presented API key into a principal. Works from memory alone. */
+export class Authenticator {
+  readonly #parts: AuthenticatorParts;
+
+  constructor(parts: AuthenticatorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Finds who presents a key.
+   *
+   * @throws Fault `auth.*` with the first reason why the key may not be used.
+   */
+  authenticate(presented: string, clientAddress: string | undefined): Principal {
+    const { snapshot, clock } = this.#parts;
+    const key = this.#find(presented);
+    if (key.status !== "active") throw new Fault("auth.key_disabled");
+    if (key.expiresAtMs !== undefined && key.expiresAtMs <= clock.now()) throw new Fault("auth.key_expired");
+    if (!isAddressAllowed(key, clientAddress)) throw new Fault("auth.address_denied");
+    const user = snapshot.user(key.userId);
+    if (user === undefined || user.status !== "active") throw new Fault("auth.user_disabled");
+    const group = snapshot.group(key.groupId);
+    if (group === undefined || group.status !== "active") throw new Fault("auth.group_disabled");
+    return { userId: user.id, apiKeyId: key.id, group, concurrency: user.concurrency };
+  }
+
+  #find(presented: string): ApiKey {
+    const { snapshot, vault } = this.#parts;
+    const hash = vault.hashApiKey(presented);
+    const key = snapshot.apiKeyByHash(hash);
+    if (key === undefined || !timingSafeEqual(Buffer.from(key.hash), Buffer.from(hash))) {
+      throw new Fault("auth.key_invalid");
+    }
+    return key;
+  }
+}
+
+/** The deny list first, then the allow list if there is one; an unknown address passes neither kind of list. */
+function isAddressAllowed({ ipAllow, ipDeny }: ApiKey, address: string | undefined): boolean {
+  if (ipAllow.length === 0 && ipDeny.length === 0) return true;
+  if (address === undefined || readAddressSet(ipDeny).has(address)) return false;
+  return ipAllow.length === 0 || readAddressSet(ipAllow).has(address);
+}

@@ -1,0 +1,82 @@
+/** One thing that must happen in time, again and again. */
+export interface Watch {
+  /** Starts or restarts the count: without another `arm` or `disarm`, `onStall` is called once after this time. */
+  arm(milliseconds: number): void;
+  /** Nothing is expected for now. */
+  disarm(): void;
+  /** Ends the watch for good. */
+  close(): void;
+}
+
+/**
+ * Many time limits on one timer.
+ *
+ * A limit that is renewed with every chunk of every stream would cost a timer each; here renewing is one
+ * assignment. Limits are kept to within two ticks and are never early.
+ */
+export class StallWatch {
+  readonly #tickMs: number;
+  readonly #entries = new Set<Entry>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(tickMs: number) {
+    this.#tickMs = tickMs;
+  }
+
+  /** Opens a watch, disarmed. Whoever opens it closes it. */
+  open(onStall: () => void): Watch {
+    const entry = new Entry(this.#tickMs, onStall, (closed) => this.#drop(closed));
+    this.#entries.add(entry);
+    this.#timer ??= setInterval(() => this.#tick(), this.#tickMs);
+    return entry;
+  }
+
+  /** Watches that are open now. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  #tick(): void {
+    for (const entry of this.#entries) entry.tick();
+  }
+
+  #drop(entry: Entry): void {
+    this.#entries.delete(entry);
+    if (this.#entries.size > 0 || this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+class Entry implements Watch {
+  readonly #tickMs: number;
+  readonly #onStall: () => void;
+  readonly #onClose: (entry: Entry) => void;
+  /** Ticks until the stall; 0 is disarmed. */
+  #ticksLeft = 0;
+
+  constructor(tickMs: number, onStall: () => void, onClose: (entry: Entry) => void) {
+    this.#tickMs = tickMs;
+    this.#onStall = onStall;
+    this.#onClose = onClose;
+  }
+
+  arm(milliseconds: number): void {
+    this.#ticksLeft = Math.ceil(milliseconds / this.#tickMs) + 1;
+  }
+
+  disarm(): void {
+    this.#ticksLeft = 0;
+  }
+
+  close(): void {
+    this.#ticksLeft = 0;
+    this.#onClose(this);
+  }
+
+  tick(): void {
+    if (this.#ticksLeft === 0) return;
+    this.#ticksLeft--;
+    if (this.#ticksLeft === 0) this.#onStall();
+  }
+}

@@ -1,0 +1,34 @@
+import { Booker } from "#billing/booker.ts";
+import { openStorage } from "#storage/storage.ts";
+import { Link, type Port } from "#threads/link.ts";
+import type { LedgerParentApi, LedgerThreadApi, LedgerThreadInit } from "#threads/messages.ts";
+import { openProcessLog } from "./process-log.ts";
+
+/** What runs in the ledger thread: books what requests used, in batches, in order. */
+export function runLedgerThread(port: Port): void {
+  const main = new Link<LedgerParentApi>(port);
+  const running = Promise.withResolvers<ReturnType<typeof start>>();
+  const api: LedgerThreadApi = {
+    start: async (init) => running.resolve(start(init as LedgerThreadInit, main)),
+    record: async (records) => (await running.promise).booker.add(records),
+    flush: async () => (await running.promise).booker.flush(),
+    close: async () => {
+      const { booker, storage, log } = await running.promise;
+      await booker.flush();
+      await storage.close();
+      log.flush();
+    },
+  };
+  main.serve(api);
+}
+
+function start(init: LedgerThreadInit, main: Link<LedgerParentApi>) {
+  const log = openProcessLog(init.logLevel, init.logFormat);
+  const storage = openStorage(init.databaseUrl, { connectionsMax: 1 });
+  const booker = new Booker({
+    book: (records) => storage.usage.book(records),
+    onBalances: (balances) => main.tell("announceBalances", balances),
+    log,
+  });
+  return { booker, log, storage };
+}

@@ -1,0 +1,229 @@
+import type { Config } from "#config/config.ts";
+import { MemoryMap } from "#coordination/local/memory-map.ts";
+import { reapThread } from "#coordination/local/reap.ts";
+import type { FlushableLog } from "#kernel/log.ts";
+import type { EmbeddedDatabase } from "#storage/engines/embedded.ts";
+import { Crew } from "#threads/crew.ts";
+import type {
+  ChangeNotice,
+  HttpThreadApi,
+  HttpThreadInit,
+  LedgerThreadApi,
+  ParseThreadApi,
+} from "#threads/messages.ts";
+import { logFormatOf } from "./process-log.ts";
+import { metricsText } from "./process-metrics.ts";
+
+const HTTP_WORKER = new URL("../workers/http.ts", import.meta.url);
+const PARSE_WORKER = new URL("../workers/parse.ts", import.meta.url);
+const LEDGER_WORKER = new URL("../workers/ledger.ts", import.meta.url);
+
+/** Users and accounts that can be known at once, beyond those there are at start. */
+const HOLDERS_HEADROOM = 65_536;
+/** Leases and waiters one thread can have at once. A request uses two. */
+const ENTRIES_PER_THREAD = 32_768;
+/** Limits of asking threads, in milliseconds. */
+const APPLY_MS_MAX = 5_000;
+const METRICS_MS_MAX = 2_000;
+const LEDGER_MS_MAX = 10_000;
+/** Time for draining beyond the grace, in milliseconds: settling and booking. */
+const DRAIN_EXTRA_MS = 15_000;
+
+/** What a node is made of. */
+export interface NodeParts {
+  readonly config: Config;
+  readonly log: FlushableLog;
+  readonly databaseUrl: string;
+  readonly embedded: EmbeddedDatabase | undefined;
+  readonly holders: number;
+  readonly adminToken: string;
+  readonly encryptionKey: string;
+  readonly trustedOrigins: readonly string[];
+  readonly upstreamRequestsMax: number;
+}
+
+/** The threads of one process and what they ask of each other. */
+export class Node {
+  readonly #parts: NodeParts;
+  readonly #memory: MemoryMap;
+  readonly #http: Crew<HttpThreadApi>;
+  readonly #parse: Crew<ParseThreadApi>;
+  readonly #ledger: Crew<LedgerThreadApi>;
+  #port: number;
+  #isDraining = false;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    const { config } = parts;
+    this.#port = config.port;
+    this.#memory = MemoryMap.create({
+      threads: config.httpThreads + 1,
+      rows: parts.holders * 2 + HOLDERS_HEADROOM,
+      entriesPerThread: ENTRIES_PER_THREAD,
+    });
+    this.#ledger = this.#ledgerCrew();
+    this.#parse = this.#parseCrew();
+    this.#http = this.#httpCrew();
+  }
+
+  get url(): string {
+    const { host } = this.#parts.config;
+    const shown = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+    return `http://${shown.includes(":") ? `[${shown}]` : shown}:${this.#port}`;
+  }
+
+  async start(): Promise<void> {
+    await this.#ledger.start();
+    await this.#parse.start();
+    await this.#http.start();
+    void this.#parts.embedded?.exited.then(({ isExpected }) => {
+      if (isExpected) return;
+      this.#parts.log.error("database.died", {
+        reason: "the embedded database has ended; restart the gateway",
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isDraining = true;
+    const { config, embedded, log } = this.#parts;
+    const graceMs = config.shutdownGraceSeconds * 1_000;
+    const drains = this.#http.links.map((link) => link.ask("drain", graceMs + DRAIN_EXTRA_MS, graceMs));
+    for (const { status, reason } of await settled(drains)) {
+      if (status === "rejected") log.error("shutdown.drain_failed", { reason });
+    }
+    for (const { status, reason } of await settled(
+      this.#ledger.links.map((link) => link.ask("close", LEDGER_MS_MAX)),
+    )) {
+      if (status === "rejected") log.error("shutdown.ledger_failed", { reason });
+    }
+    this.#http.stop();
+    this.#parse.stop();
+    this.#ledger.stop();
+    await embedded?.close();
+  }
+
+  #httpCrew(): Crew<HttpThreadApi> {
+    const { config, log } = this.#parts;
+    return new Crew<HttpThreadApi>({
+      name: "http",
+      size: config.httpThreads,
+      workerUrl: HTTP_WORKER,
+      log,
+      initOf: (index) => this.#httpInit(index),
+      serve: (link) =>
+        link.serve({
+          announceChange: (change: ChangeNotice) => this.#announce(change),
+          record: (records: Parameters<LedgerThreadApi["record"]>[0]) =>
+            this.#ledger.links[0]?.tell("record", records),
+          flushLedger: () => this.#ledger.links[0]?.ask("flush", LEDGER_MS_MAX),
+          metricsText: () => this.#metricsText(),
+          problems: () => this.#problems(),
+        }),
+      onReady: (index, answer) => {
+        this.#port = (answer as { port: number }).port;
+        for (let parser = 0; parser < config.parseThreads; parser++) this.#introduce(index, parser);
+      },
+      onDeath: async (index) => {
+        const leases = await reapThread(this.#memory, index, config.httpThreads);
+        log.warn("thread.leases_returned", { thread: index, leases });
+      },
+    });
+  }
+
+  #parseCrew(): Crew<ParseThreadApi> {
+    const { config, log } = this.#parts;
+    return new Crew<ParseThreadApi>({
+      name: "parse",
+      size: config.parseThreads,
+      workerUrl: PARSE_WORKER,
+      log,
+      initOf: () => undefined,
+      serve: () => undefined,
+      onReady: (index) => {
+        for (let http = 0; http < config.httpThreads; http++) this.#introduce(http, index);
+      },
+      onDeath: (index) => {
+        for (const http of this.#http.links) http.tell("disconnectParser", index);
+      },
+    });
+  }
+
+  /** Gives an HTTP thread and a parse thread a channel of their own. */
+  #introduce(httpIndex: number, parseIndex: number): void {
+    const http = this.#http.link(httpIndex);
+    const parser = this.#parse.link(parseIndex);
+    if (http === undefined || parser === undefined) return;
+    const { port1, port2 } = new MessageChannel();
+    parser.hand("connect", port1);
+    http.hand("connectParser", port2, parseIndex);
+  }
+
+  #ledgerCrew(): Crew<LedgerThreadApi> {
+    const { config, databaseUrl, log } = this.#parts;
+    return new Crew<LedgerThreadApi>({
+      name: "ledger",
+      size: 1,
+      workerUrl: LEDGER_WORKER,
+      log,
+      initOf: () => ({ databaseUrl, logLevel: config.logLevel, logFormat: logFormatOf(config) }),
+      serve: (link) =>
+        link.serve({
+          announceBalances: (balances: Parameters<HttpThreadApi["applyBalances"]>[0]) => {
+            for (const http of this.#http.links) http.tell("applyBalances", balances);
+          },
+        }),
+      onDeath: () => undefined,
+    });
+  }
+
+  #httpInit(thread: number): HttpThreadInit {
+    const { config, databaseUrl, adminToken, encryptionKey, trustedOrigins } = this.#parts;
+    return {
+      config,
+      databaseUrl,
+      adminToken,
+      encryptionKey,
+      memory: this.#memory.buffer,
+      thread,
+      port: this.#port,
+      trustedOrigins,
+      logFormat: logFormatOf(config),
+    };
+  }
+
+  async #announce(change: ChangeNotice): Promise<void> {
+    await Promise.all(this.#http.links.map((link) => link.ask("applyChange", APPLY_MS_MAX, change)));
+  }
+
+  async #metricsText(): Promise<string> {
+    const answers = await Promise.allSettled(
+      this.#http.links.map((link) => link.ask("metrics", METRICS_MS_MAX)),
+    );
+    const threads = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    const threadRestarts = this.#http.restarts + this.#parse.restarts + this.#ledger.restarts;
+    return await metricsText(threads, { threadRestarts, httpThreads: threads.length });
+  }
+
+  async #problems(): Promise<readonly string[]> {
+    const { upstreamRequestsMax } = this.#parts;
+    const slots = (await this.#http.links[0]?.ask("accountSlots", METRICS_MS_MAX)) ?? 0;
+    return [
+      ...(this.#isDraining ? ["the gateway is shutting down"] : []),
+      ...(slots > upstreamRequestsMax
+        ? [
+            `the accounts' limits add up to ${slots} requests at once, but Bun allows ${upstreamRequestsMax}: set BUN_CONFIG_MAX_HTTP_REQUESTS`,
+          ]
+        : []),
+      ...(this.#ledger.links.length === 0 ? ["the ledger thread is being replaced"] : []),
+    ];
+  }
+}
+
+async function settled(tasks: readonly Promise<unknown>[]) {
+  const results = await Promise.allSettled(tasks);
+  return results.map((result) => ({
+    status: result.status,
+    reason: result.status === "rejected" && result.reason instanceof Error ? result.reason.message : "",
+  }));
+}

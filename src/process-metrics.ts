@@ -1,0 +1,32 @@
+import { AggregatorRegistry, Gauge, Registry } from "prom-client";
+
+/** What the main thread knows of the process. */
+interface ProcessFigures {
+  readonly threadRestarts: number;
+  readonly httpThreads: number;
+}
+
+/** Adds up the threads' metrics and the process's own, in Prometheus' text form. */
+export async function metricsText(threads: readonly unknown[], figures: ProcessFigures): Promise<string> {
+  const registry = new Registry();
+  gauge(
+    registry,
+    "sluice_process_resident_memory_bytes",
+    "Resident memory of the process.",
+    process.memoryUsage.rss(),
+  );
+  gauge(registry, "sluice_http_threads", "Threads that accept requests now.", figures.httpThreads);
+  gauge(
+    registry,
+    "sluice_thread_restarts",
+    "Threads that have died and were replaced.",
+    figures.threadRestarts,
+  );
+  const own = await registry.metrics();
+  const summed = AggregatorRegistry.aggregate([...threads] as object[][]);
+  return `${await summed.metrics()}\n${own}`;
+}
+
+function gauge(registry: Registry, name: string, help: string, value: number): void {
+  new Gauge({ name, help, registers: [registry] }).set(value);
+}

@@ -1,0 +1,113 @@
+import { NO_USAGE, type TokenUsage } from "#domain/usage-record.ts";
+import type { StreamMeter } from "#protocols/stream-meter.ts";
+import { asRecord, mergeUsage } from "./usage.ts";
+
+const LF = 10;
+const CR = 13;
+const COLON = 58;
+const SPACE = 32;
+
+/** Longest line that is read; the rest of a longer one is passed over. Content deltas are never kept. */
+const LINE_BYTES_MAX = 1_048_576;
+
+/** Events whose data is read; of all others only the name matters. */
+const READ_EVENTS: ReadonlySet<string> = new Set(["", "message_start", "message_delta", "error"]);
+
+/**
+ * Meters a stream of the Messages API.
+ *
+ * Works on bytes and looks only at line starts, so that the many content deltas cost a search for their
+ * line ends and nothing else. Event names and shapes:
+ * https://platform.claude.com/docs/en/build-with-claude/streaming
+ */
+export class MessageMeter implements StreamMeter {
+  usage: TokenUsage = NO_USAGE;
+  hasContent = false;
+  isWhole = false;
+  hasError = false;
+  #event = "";
+  #data: string[] = [];
+  #hasData = false;
+  #carried: Uint8Array[] = [];
+  #carriedBytes = 0;
+  readonly #decoder = new TextDecoder();
+
+  push(chunk: Uint8Array): void {
+    let start = 0;
+    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
+      this.#line(chunk, start, end);
+      start = end + 1;
+    }
+    if (start < chunk.length) this.#carry(chunk.subarray(start));
+  }
+
+  end(): void {
+    if (this.#carriedBytes > 0) this.#line(new Uint8Array(0), 0, 0);
+    this.#dispatch();
+  }
+
+  #carry(rest: Uint8Array): void {
+    if (this.#carriedBytes > LINE_BYTES_MAX) return;
+    this.#carried.push(rest);
+    this.#carriedBytes += rest.length;
+  }
+
+  #line(chunk: Uint8Array, start: number, end: number): void {
+    if (this.#carriedBytes === 0) {
+      this.#field(chunk, start, chunk[end - 1] === CR && end > start ? end - 1 : end);
+      return;
+    }
+    const line = Buffer.concat([...this.#carried, chunk.subarray(start, end)]);
+    this.#carried = [];
+    this.#carriedBytes = 0;
+    this.#field(line, 0, line.at(-1) === CR ? line.length - 1 : line.length);
+  }
+
+  #field(line: Uint8Array, start: number, end: number): void {
+    if (start === end) this.#dispatch();
+    else if (line[start] === 0x65 && line[start + 5] === COLON)
+      this.#event = this.#text(line, start + 6, end);
+    else if (line[start] === 0x64 && line[start + 4] === COLON) this.#dataLine(line, start + 5, end);
+  }
+
+  #dataLine(line: Uint8Array, start: number, end: number): void {
+    this.#hasData = true;
+    if (READ_EVENTS.has(this.#event)) this.#data.push(this.#text(line, start, end));
+  }
+
+  #text(line: Uint8Array, start: number, end: number): string {
+    return this.#decoder.decode(line.subarray(line[start] === SPACE ? start + 1 : start, end));
+  }
+
+  #dispatch(): void {
+    const event = this.#event;
+    const data = this.#data;
+    const hasData = this.#hasData;
+    this.#event = "";
+    this.#hasData = false;
+    if (data.length > 0) this.#data = [];
+    if (!hasData) return;
+    if (event === "content_block_delta") this.hasContent = true;
+    else if (event === "message_stop") this.isWhole = true;
+    else if (READ_EVENTS.has(event)) this.#read(event, data.join("\n"));
+  }
+
+  #read(event: string, data: string): void {
+    const content = parsed(data);
+    const type = event === "" ? content["type"] : event;
+    if (type === "message_start") this.usage = mergeUsage(this.usage, asRecord(content["message"])["usage"]);
+    else if (type === "message_delta") this.usage = mergeUsage(this.usage, content["usage"]);
+    else if (type === "content_block_delta") this.hasContent = true;
+    else if (type === "message_stop") this.isWhole = true;
+    else if (type === "error") this.hasError = true;
+  }
+}
+
+function parsed(data: string): { readonly [key: string]: unknown } {
+  try {
+    return asRecord(JSON.parse(data));
+  } catch {
+    // An event that is not JSON tells nothing; the client sees it as the upstream sent it.
+    return {};
+  }
+}

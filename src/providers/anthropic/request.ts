@@ -1,0 +1,66 @@
+import type { Account } from "#domain/account.ts";
+import { mappedModel } from "#domain/model-mapping.ts";
+import type { UpstreamRequest } from "#domain/upstream-request.ts";
+import { splice } from "#kernel/json-scan.ts";
+import { PRODUCT } from "#kernel/product.ts";
+import type { Call, Operation } from "#providers/provider.ts";
+
+/** Source: https://platform.claude.com/docs/en/api/overview */
+export const DEFAULT_BASE_URL = "https://api.anthropic.com";
+const DEFAULT_VERSION = "2023-06-01";
+
+const PATHS: Readonly<Record<Operation, string>> = {
+  messages: "/v1/messages",
+  "count-tokens": "/v1/messages/count_tokens",
+};
+
+/** Client headers that reach the upstream. Everything else stays here, credentials above all. */
+const PASSED: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-language",
+  "content-type",
+  "x-app",
+  "x-claude-code-session-id",
+  "x-client-request-id",
+]);
+const PASSED_PREFIXES = ["anthropic-", "x-stainless-"] as const;
+
+const USER_AGENT = `${PRODUCT.title}/${PRODUCT.version}`;
+
+/**
+ * Addresses a call to the Messages API. The body passes through untouched, except that a mapped model
+ * replaces exactly the bytes of the one that was asked for.
+ */
+export function buildRequest(call: Call, account: Account): UpstreamRequest {
+  const base = account.baseUrl ?? DEFAULT_BASE_URL;
+  return {
+    method: "POST",
+    url: `${base}${PATHS[call.operation]}${call.query}`,
+    headers: requestHeaders(call.headers, account.credential.reveal()),
+    body: bodyFor(call, account),
+  };
+}
+
+function bodyFor({ body, model, modelRange }: Call, { modelMapping }: Account): Uint8Array {
+  const sent = mappedModel(modelMapping, model) ?? model;
+  return sent === model ? body : splice(body, modelRange, new TextEncoder().encode(JSON.stringify(sent)));
+}
+
+function requestHeaders(client: Headers, credential: string): Headers {
+  const headers = new Headers();
+  for (const [name, value] of client) {
+    if (isPassed(name)) headers.set(name, value);
+  }
+  headers.set("x-api-key", credential);
+  headers.set("user-agent", USER_AGENT);
+  // Usage is read from the bytes as they pass, so they must not be compressed.
+  headers.set("accept-encoding", "identity");
+  if (!headers.has("accept")) headers.set("accept", "application/json");
+  if (!headers.has("content-type")) headers.set("content-type", "application/json");
+  if (!headers.has("anthropic-version")) headers.set("anthropic-version", DEFAULT_VERSION);
+  return headers;
+}
+
+function isPassed(name: string): boolean {
+  return PASSED.has(name) || PASSED_PREFIXES.some((prefix) => name.startsWith(prefix));
+}

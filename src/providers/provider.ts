@@ -1,0 +1,65 @@
+import type { Account } from "#domain/account.ts";
+import type { Dialect, Platform } from "#domain/platform.ts";
+import type { UpstreamRequest } from "#domain/upstream-request.ts";
+import type { TokenUsage } from "#domain/usage-record.ts";
+import type { Fault } from "#kernel/fault.ts";
+import type { ByteRange } from "#kernel/json-scan.ts";
+import type { StreamMeter } from "#protocols/stream-meter.ts";
+
+/** What a client may ask of a provider. */
+export type Operation = "messages" | "count-tokens";
+
+/** What a client asked for, in the words the pipeline uses. Frozen before the first attempt. */
+export interface Call {
+  readonly operation: Operation;
+  readonly dialect: Dialect;
+  readonly model: string;
+  /** Where the value of the top-level `model` stands in the body. */
+  readonly modelRange: ByteRange;
+  readonly stream: boolean;
+  readonly body: Uint8Array;
+  readonly headers: Headers;
+  /** The query string as the client sent it, with its question mark; empty when there was none. */
+  readonly query: string;
+}
+
+/** A model as it is listed to clients. */
+export interface ModelCard {
+  readonly id: string;
+  readonly displayName: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+/** An upstream's error answer. */
+export interface UpstreamError {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Everything the gateway needs to know about one platform.
+ *
+ * The functions are pure over bytes, so a provider is tested from recorded answers alone. Adding a platform
+ * means adding one folder and one line in `registry.ts`.
+ */
+export interface Provider {
+  readonly platform: Platform;
+  /** Client dialects it can answer. */
+  readonly dialects: readonly Dialect[];
+  /** Where requests go when an account names no address of its own. */
+  readonly defaultBaseUrl: string;
+  /** Listed when an account names no models of its own. */
+  readonly models: readonly ModelCard[];
+  /** The request that carries a call to one account. Fresh headers every time; the body is the call's own. */
+  buildRequest(call: Call, account: Account): UpstreamRequest;
+  /** Headers of an upstream's answer that the client gets to see. */
+  relayHeaders(headers: Headers): Headers;
+  /** What an error answer means, with its retry verdict. */
+  readFault(error: UpstreamError): Fault;
+  /** Reads the usage of a whole answer; undefined when it reports none. */
+  readUsage(body: Uint8Array): TokenUsage | undefined;
+  /** A meter for one streamed answer. */
+  openMeter(): StreamMeter;
+}

@@ -1,0 +1,71 @@
+import { eq } from "drizzle-orm";
+import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
+import type { Database } from "#storage/engines/postgres.ts";
+import { accounts } from "#storage/schema/accounts.ts";
+import { apiKeys } from "#storage/schema/api-keys.ts";
+import { groups } from "#storage/schema/groups.ts";
+import { users } from "#storage/schema/users.ts";
+import { ACCOUNT_WITH_GROUPS, type AccountRow } from "./accounts.ts";
+import type { ApiKeyRow } from "./api-keys.ts";
+import type { GroupRow } from "./groups.ts";
+import type { UserRow } from "./users.ts";
+
+/** Everything the request path reads from memory, as of one moment. */
+export interface SnapshotRows {
+  readonly users: readonly UserRow[];
+  readonly groups: readonly GroupRow[];
+  readonly accounts: readonly AccountRow[];
+  readonly apiKeys: readonly ApiKeyRow[];
+}
+
+/** Names one row of the snapshot. */
+export type SnapshotKey =
+  | { readonly kind: "user"; readonly id: UserId }
+  | { readonly kind: "group"; readonly id: GroupId }
+  | { readonly kind: "account"; readonly id: AccountId }
+  | { readonly kind: "api-key"; readonly id: ApiKeyId };
+
+/** One row of the snapshot as it is now; `row` is undefined when it has been deleted. */
+export type SnapshotEntry =
+  | { readonly kind: "user"; readonly id: UserId; readonly row: UserRow | undefined }
+  | { readonly kind: "group"; readonly id: GroupId; readonly row: GroupRow | undefined }
+  | { readonly kind: "account"; readonly id: AccountId; readonly row: AccountRow | undefined }
+  | { readonly kind: "api-key"; readonly id: ApiKeyId; readonly row: ApiKeyRow | undefined };
+
+/** Reads what a thread keeps in memory. */
+export class SnapshotRepository {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Every user, group, account and API key, all as of the same moment. */
+  loadAll(): Promise<SnapshotRows> {
+    return this.#db.transaction(
+      async (transaction) => ({
+        users: await transaction.select().from(users),
+        groups: await transaction.select().from(groups),
+        accounts: await transaction.select(ACCOUNT_WITH_GROUPS).from(accounts),
+        apiKeys: await transaction.select().from(apiKeys),
+      }),
+      { isolationLevel: "repeatable read", accessMode: "read only" },
+    );
+  }
+
+  /** One row, after something announced that it changed. */
+  async loadOne(key: SnapshotKey): Promise<SnapshotEntry> {
+    switch (key.kind) {
+      case "user":
+        return { ...key, row: (await this.#db.select().from(users).where(eq(users.id, key.id)))[0] };
+      case "group":
+        return { ...key, row: (await this.#db.select().from(groups).where(eq(groups.id, key.id)))[0] };
+      case "account": {
+        const where = eq(accounts.id, key.id);
+        return { ...key, row: (await this.#db.select(ACCOUNT_WITH_GROUPS).from(accounts).where(where))[0] };
+      }
+      case "api-key":
+        return { ...key, row: (await this.#db.select().from(apiKeys).where(eq(apiKeys.id, key.id)))[0] };
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { openDatabase } from "./database.ts";
+import { AccountRepository } from "./repositories/accounts.ts";
+import { ApiKeyRepository } from "./repositories/api-keys.ts";
+import { GroupRepository } from "./repositories/groups.ts";
+import { SettingRepository } from "./repositories/settings.ts";
+import { SnapshotRepository } from "./repositories/snapshot.ts";
+import { UsageRepository } from "./repositories/usage.ts";
+import { UserRepository } from "./repositories/users.ts";
+
+/** Everything that is stored, by what it is. */
+export interface Storage {
+  readonly users: UserRepository;
+  readonly groups: GroupRepository;
+  readonly accounts: AccountRepository;
+  readonly apiKeys: ApiKeyRepository;
+  readonly usage: UsageRepository;
+  readonly settings: SettingRepository;
+  readonly snapshot: SnapshotRepository;
+  /** Whether the database answers a query. Does not throw. */
+  isReachable(): Promise<boolean>;
+  /** Waits for running statements, 5 s at most, then closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Opens the migrated database at `url` for one thread. Connects on first use, so it never fails here. */
+export function openStorage(url: string, limits: { readonly connectionsMax: number }): Storage {
+  const { db, close } = openDatabase(url, limits);
+  return {
+    users: new UserRepository(db),
+    groups: new GroupRepository(db),
+    accounts: new AccountRepository(db),
+    apiKeys: new ApiKeyRepository(db),
+    usage: new UsageRepository(db),
+    settings: new SettingRepository(db),
+    snapshot: new SnapshotRepository(db),
+    isReachable: () =>
+      db.execute("select 1").then(
+        () => true,
+        () => false,
+      ),
+    close,
+  };
+}

@@ -1,0 +1,90 @@
+import type { Config } from "#config/config.ts";
+import type { UsageRecord } from "#domain/usage-record.ts";
+import type { CrewMember } from "./crew.ts";
+
+/** A row that was created, changed or deleted, told from thread to thread. */
+export interface ChangeNotice {
+  readonly kind: "user" | "group" | "account" | "api-key";
+  readonly id: number;
+}
+
+/** A balance as the ledger has booked it. */
+interface BalanceNotice {
+  readonly userId: number;
+  readonly balanceNanos: bigint;
+}
+
+/** What an HTTP thread is started with. */
+export interface HttpThreadInit {
+  readonly config: Config;
+  readonly databaseUrl: string;
+  readonly adminToken: string;
+  readonly encryptionKey: string;
+  readonly memory: SharedArrayBuffer;
+  readonly thread: number;
+  readonly port: number;
+  /** Origins exempt from the outbound guard: the demo upstream of this very process. */
+  readonly trustedOrigins: readonly string[];
+  /** Log lines as JSON or for people; decided where the terminal is known. */
+  readonly logFormat: "pretty" | "json";
+}
+
+/** What the ledger thread is started with. */
+export interface LedgerThreadInit {
+  readonly databaseUrl: string;
+  readonly logLevel: Config["logLevel"];
+  readonly logFormat: "pretty" | "json";
+}
+
+/** What the main thread may ask of an HTTP thread. */
+export interface HttpThreadApi extends CrewMember {
+  start(init: HttpThreadInit): Promise<{ readonly port: number }>;
+  /** Reads a row again. Answers when requests see the change. */
+  applyChange(change: ChangeNotice): Promise<void>;
+  applyBalances(balances: readonly BalanceNotice[]): void;
+  /** Puts a parse thread into service. */
+  connectParser(port: MessagePort, index: number): void;
+  /** A parse thread has died. */
+  disconnectParser(index: number): void;
+  /** Requests at once that all accounts allow together; 0 when one of them is unlimited. */
+  accountSlots(): Promise<number>;
+  /** This thread's metrics, in prom-client's JSON form. */
+  metrics(): Promise<unknown>;
+  /** Stops accepting, lets open requests finish for at most this long, then breaks them off. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** What the main thread may ask of a parse thread. */
+export interface ParseThreadApi extends CrewMember {
+  /** Serves one HTTP thread over this port. */
+  connect(port: MessagePort): void;
+}
+
+/** What the main thread may ask of the ledger thread. */
+export interface LedgerThreadApi extends CrewMember {
+  start(init: LedgerThreadInit): Promise<void>;
+  /** Takes records in; answers nothing. */
+  record(records: readonly UsageRecord[]): void;
+  /** Answers when everything taken in so far is booked. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What an HTTP thread may ask of the main thread. */
+export interface MainThreadApi {
+  /** Tells every HTTP thread; answers when all of them have applied it. */
+  announceChange(change: ChangeNotice): Promise<void>;
+  /** Hands finished requests' records to the ledger. */
+  record(records: readonly UsageRecord[]): void;
+  /** Answers when everything handed over so far is booked. */
+  flushLedger(): Promise<void>;
+  /** Everything that is counted, over all threads, in Prometheus' text form. */
+  metricsText(): Promise<string>;
+  /** Empty when the process can serve; else what is wrong. */
+  problems(): Promise<readonly string[]>;
+}
+
+/** What the ledger thread may ask of the main thread. */
+export interface LedgerParentApi {
+  announceBalances(balances: readonly BalanceNotice[]): void;
+}

@@ -1,0 +1,198 @@
+import { isIP } from "node:net";
+import type { Send, UpstreamRequest } from "#domain/upstream-request.ts";
+import { type Clock, systemClock } from "#kernel/clock.ts";
+import { Fault } from "#kernel/fault.ts";
+import { createAddressPolicy } from "./address-policy.ts";
+import { type BaseUrlVerdict, bareHostName, checkBaseUrl } from "./base-url.ts";
+import { readConnectionFault } from "./connection-fault.ts";
+import { type Lookup, Resolver, systemLookup } from "./resolver.ts";
+import { UnsentFault } from "./unsent-fault.ts";
+
+/**
+ * How long an unused connection is kept, in seconds. Shorter than common servers keep theirs (60 s and
+ * more), because a request written to a connection the server is closing cannot be repeated safely.
+ */
+const IDLE_SECONDS_MAX = 20;
+
+/** Addresses of one name that are tried for one request, each only when the one before was not reached. */
+const ADDRESSES_TRIED_MAX = 3;
+
+const WEB_PROTOCOLS: ReadonlySet<string> = new Set(["http:", "https:"]);
+
+/** How the way out is set up. */
+export interface UpstreamOptions {
+  /** Lets upstreams stand in loopback and private ranges. */
+  readonly allowPrivate: boolean;
+  /** Exact origins (`http://127.0.0.1:4000`) that are not judged: upstreams this very process has started. */
+  readonly trustedOrigins: readonly string[];
+  /** PEM certificates trusted instead of the built-in ones, for networks with their own authority. */
+  readonly certificateAuthorities?: string;
+  /** Finds addresses; the operating system's resolver unless given. */
+  readonly lookup?: Lookup;
+  readonly clock?: Clock;
+}
+
+/** The only way out of the house. */
+export interface Upstream {
+  /**
+   * Fulfils the port of the domain: connects only to an address that the outbound policy allows, and to
+   * that very address. Redirects come back as they are, bodies undecoded, environment proxies unused.
+   *
+   * Repeats nothing but a request that was certainly not sent, on the name's next address. Has no
+   * time limit of its own once the name is resolved: connecting ends when the operating system gives up
+   * (about two minutes) or the signal aborts. An abort with Fault `upstream.timeout` makes the next
+   * request to that name begin with another address.
+   *
+   * @throws UnsentFault `upstream.forbidden_address`, `upstream.connect_failed`: the upstream did not see it.
+   * @throws Fault `upstream.connect_failed`, `upstream.reset`, `upstream.invalid_answer`: it may have.
+   * @throws the signal's reason when it aborts.
+   */
+  readonly send: Send;
+  /** Judges an account's base URL before it is stored; see `base-url.ts`. */
+  readonly checkBaseUrl: (text: string) => Promise<BaseUrlVerdict>;
+  /** Closes idle connections. Requests in flight finish. */
+  close(): void;
+}
+
+/** Opens the way out. Connections, resolved names and rules belong to the returned object. */
+export function openUpstream(options: UpstreamOptions): Upstream {
+  const addresses = createAddressPolicy({ allowPrivate: options.allowPrivate });
+  const resolver = new Resolver({
+    lookup: options.lookup ?? systemLookup,
+    policy: addresses,
+    clock: options.clock ?? systemClock,
+  });
+  const trustedOrigins = new Set(options.trustedOrigins);
+  const client = new GuardedClient({ resolver, trustedOrigins, ca: options.certificateAuthorities });
+  const policy = {
+    allowPrivate: options.allowPrivate,
+    addresses,
+    trustedOrigins,
+    resolve: (hostName: string) => resolver.resolve(hostName),
+  };
+  return {
+    send: (request, signal) => client.send(request, signal),
+    checkBaseUrl: (text) => checkBaseUrl(text, policy),
+    close: () => client.close(),
+  };
+}
+
+interface GuardedClientParts {
+  readonly resolver: Resolver;
+  readonly trustedOrigins: ReadonlySet<string>;
+  readonly ca: string | undefined;
+}
+
+class GuardedClient {
+  readonly #resolver: Resolver;
+  readonly #trustedOrigins: ReadonlySet<string>;
+  readonly #ca: string | undefined;
+  /**
+   * One pool for all hosts: Bun shares a TLS connection only between requests with the same `serverName`.
+   * It keeps 60 such contexts at once; with more TLS hosts than that in turn, connections are not reused.
+   */
+  readonly #session = new Bun.FetchSession({ proxy: false, keepAlive: { idleTimeout: IDLE_SECONDS_MAX } });
+
+  constructor(parts: GuardedClientParts) {
+    this.#resolver = parts.resolver;
+    this.#trustedOrigins = parts.trustedOrigins;
+    this.#ca = parts.ca;
+  }
+
+  async send(request: UpstreamRequest, signal: AbortSignal): Promise<Response> {
+    signal.throwIfAborted();
+    const url = URL.parse(request.url);
+    if (url === null || !WEB_PROTOCOLS.has(url.protocol)) {
+      throw new UnsentFault("upstream.forbidden_address", {
+        internal: "the address is not an http or https URL",
+      });
+    }
+    const hostName = bareHostName(url.hostname);
+    if (this.#trustedOrigins.has(url.origin)) return await this.#reach([hostName], url, request, signal);
+    const addresses =
+      this.#resolver.cached(hostName) ?? (await untilAborted(this.#resolver.resolve(hostName), signal));
+    return await this.#reach(addresses, url, request, signal);
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+
+  /** Sends to the first address that can be connected to; the others see nothing of the request. */
+  async #reach(
+    addresses: readonly string[],
+    url: URL,
+    request: UpstreamRequest,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const init = this.#initFor(request, url, signal);
+    let unreached: UnsentFault | undefined;
+    for (const address of addresses.slice(0, ADDRESSES_TRIED_MAX)) {
+      try {
+        return await fetch(pinnedUrl(url, address), init);
+      } catch (thrown) {
+        unreached = this.#afterFailure(thrown, address, url, signal);
+      }
+    }
+    throw unreached ?? new UnsentFault("upstream.connect_failed", { internal: `no address for ${url.host}` });
+  }
+
+  /** Returns when the request may go to another address, because this one certainly never saw it. */
+  #afterFailure(thrown: unknown, address: string, url: URL, signal: AbortSignal): UnsentFault {
+    if (signal.aborted) {
+      const { reason } = signal;
+      const wasSilent = reason instanceof Fault && reason.code === "upstream.timeout";
+      if (wasSilent) this.#resolver.demote(bareHostName(url.hostname), address);
+      throw reason;
+    }
+    const fault = readConnectionFault(thrown, url.host);
+    if (!(fault instanceof UnsentFault)) throw fault;
+    this.#resolver.demote(bareHostName(url.hostname), address);
+    return fault;
+  }
+
+  /** The URL names an address, so the origin goes into `Host`, and for TLS into SNI and the name check. */
+  #initFor(request: UpstreamRequest, url: URL, signal: AbortSignal): BunFetchRequestInit {
+    const headers = new Headers(request.headers);
+    headers.set("host", url.host);
+    const init: BunFetchRequestInit = {
+      method: request.method,
+      headers,
+      signal,
+      session: this.#session,
+      proxy: false,
+      redirect: "manual",
+      decompress: false,
+      timeout: false,
+    };
+    if (request.body !== undefined) init.body = request.body;
+    if (url.protocol === "https:") init.tls = this.#tlsFor(bareHostName(url.hostname));
+    return init;
+  }
+
+  /** A certificate for a bare address is checked against that address, which SNI cannot carry (RFC 6066 3). */
+  #tlsFor(hostName: string): BunFetchRequestInitTLS {
+    const tls: BunFetchRequestInitTLS = {};
+    if (this.#ca !== undefined) tls.ca = this.#ca;
+    if (isIP(hostName) === 0) tls.serverName = hostName;
+    return tls;
+  }
+}
+
+function pinnedUrl(url: URL, address: string): string {
+  const host = address.includes(":") ? `[${address}]` : address;
+  const port = url.port === "" ? "" : `:${url.port}`;
+  return `${url.protocol}//${host}${port}${url.pathname}${url.search}`;
+}
+
+/** Waits for `work`, but no longer than until the signal aborts; leaves no listener behind. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

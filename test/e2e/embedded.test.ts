@@ -1,0 +1,3 @@
+import { describeGateway } from "./describe-gateway.ts";
+
+describeGateway("the embedded database", async () => ({}));

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { UserId } from "#domain/ids.ts";
+import { migrate } from "#storage/migrate.ts";
+import { openStorage, type Storage } from "#storage/storage.ts";
+import type { TestServer } from "#support/servers.ts";
+import { newCast, recordOf, unique } from "./records.ts";
+
+const START_MS_MAX = 60_000;
+
+/** What every engine promises about usage and the money it costs. */
+export function describeBooking(engine: string, start: () => Promise<TestServer>): void {
+  describe(`booking on ${engine}`, () => {
+    let server: TestServer;
+    let storage: Storage;
+
+    beforeAll(async () => {
+      server = await start();
+      await migrate(server.url);
+      storage = openStorage(server.url, { connectionsMax: 2 });
+    }, START_MS_MAX);
+
+    afterAll(async () => {
+      await storage?.close();
+      await server?.close();
+    }, START_MS_MAX);
+
+    test("a record offered twice is charged once", async () => {
+      const cast = await newCast(storage);
+      const records = [recordOf(cast, { costNanos: 100n }), recordOf(cast, { costNanos: 20n })];
+      const first = await storage.usage.book(records);
+      expect(first.inserted).toEqual(new Set(records.map(({ requestId }) => requestId)));
+      expect(first.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_880n }]);
+      const late = recordOf(cast, { costNanos: 3n });
+      const second = await storage.usage.book([...records, late, late]);
+      expect(second.inserted).toEqual(new Set([late.requestId]));
+      expect(second.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_877n }]);
+      expect(await storage.usage.book(records)).toEqual({ inserted: new Set(), balances: [] });
+      expect((await storage.apiKeys.get(cast.apiKeyId))?.quotaUsedNanos).toBe(123n);
+      expect((await storage.users.get(cast.userId))?.balanceNanos).toBe(999_999_877n);
+    });
+
+    test("the same records booked from both sides at once are charged once", async () => {
+      const casts = await Promise.all([newCast(storage), newCast(storage), newCast(storage)]);
+      const records = casts.flatMap((cast) => Array.from({ length: 40 }, () => recordOf(cast)));
+      const bookings = await Promise.all([
+        storage.usage.book(records),
+        storage.usage.book([...records].reverse()),
+      ]);
+      expect(bookings.reduce((sum, { inserted }) => sum + inserted.size, 0)).toBe(120);
+      for (const { userId } of casts) {
+        expect((await storage.users.get(userId))?.balanceNanos).toBe(999_999_960n);
+      }
+    });
+
+    test("more records than one statement can carry are one booking", async () => {
+      const cast = await newCast(storage);
+      const records = Array.from({ length: 6001 }, () => recordOf(cast));
+      const { inserted, balances } = await storage.usage.book(records);
+      expect(inserted.size).toBe(6001);
+      expect(balances[0]?.balanceNanos).toBe(1_000_000_000n - 6001n);
+    }, 30_000);
+
+    test("nothing is booked when a part of it cannot be", async () => {
+      const cast = await newCast(storage);
+      const good = recordOf(cast);
+      const bad = recordOf(cast, { model: "not\u0000text" });
+      await expect(storage.usage.book([good, bad])).rejects.toThrow();
+      const { rows } = await storage.usage.list({ userId: cast.userId }, { limit: 10 });
+      expect(rows).toEqual([]);
+      expect((await storage.users.get(cast.userId))?.balanceNanos).toBe(1_000_000_000n);
+    });
+
+    test("an unpriced record and one of a deleted user are kept on record", async () => {
+      const cast = await newCast(storage);
+      const unpriced = recordOf(cast, { costNanos: undefined, createdAtMs: 1_700_000_000_123 });
+      const orphan = recordOf({ ...cast, userId: 999_999_999 as UserId });
+      const { inserted, balances } = await storage.usage.book([unpriced, orphan]);
+      expect(inserted.size).toBe(2);
+      expect(balances).toEqual([]);
+      const [row] = (await storage.usage.list({ requestId: unpriced.requestId }, { limit: 1 })).rows;
+      expect(row).toMatchObject({
+        costNanos: null,
+        createdAtMs: 1_700_000_000_123,
+        accountId: cast.accountId,
+      });
+    });
+
+    test("the last use of a key never moves back", async () => {
+      const cast = await newCast(storage);
+      await storage.usage.book([
+        recordOf(cast, { createdAtMs: 2_000 }),
+        recordOf(cast, { createdAtMs: 5_123 }),
+      ]);
+      await storage.usage.book([recordOf(cast, { createdAtMs: 3_000 })]);
+      expect((await storage.apiKeys.get(cast.apiKeyId))?.lastUsedAtMs).toBe(5_123);
+    });
+
+    test("an empty batch changes nothing", async () => {
+      expect(await storage.usage.book([])).toEqual({ inserted: new Set(), balances: [] });
+    });
+
+    test("records are found by every filter, alone and together", async () => {
+      const cast = await newCast(storage);
+      const upstreamRequestId = unique("up");
+      const wanted = recordOf(cast, {
+        model: unique("model"),
+        status: "client_gone",
+        upstreamRequestId,
+        createdAtMs: 5_000,
+      });
+      await storage.usage.book([
+        wanted,
+        recordOf(cast, { createdAtMs: 4_999 }),
+        recordOf(cast, { createdAtMs: 6_000 }),
+      ]);
+      const { userId, apiKeyId, groupId, accountId } = cast;
+      const own = { userId };
+      const filters = [
+        { ...own, model: wanted.model },
+        { ...own, status: "client_gone" },
+        { requestId: wanted.requestId },
+        { requestId: upstreamRequestId },
+        { ...own, fromMs: 5_000, toMs: 6_000 },
+        { userId, apiKeyId, groupId, accountId, status: "client_gone" },
+      ] as const;
+      for (const filter of filters) {
+        const { rows } = await storage.usage.list(filter, { limit: 10 });
+        expect(rows.map(({ requestId }) => requestId)).toEqual([wanted.requestId]);
+      }
+      for (const filter of [{ userId }, { apiKeyId }, { groupId }, { accountId }]) {
+        expect((await storage.usage.list(filter, { limit: 10 })).rows.length).toBe(3);
+      }
+    });
+
+    test("pages end where the next begins", async () => {
+      const cast = await newCast(storage);
+      await storage.usage.book(Array.from({ length: 5 }, () => recordOf(cast)));
+      const first = await storage.usage.list({ userId: cast.userId }, { limit: 3 });
+      const second = await storage.usage.list({ userId: cast.userId }, { limit: 3, before: first.next });
+      expect([first.rows.length, second.rows.length, second.next]).toEqual([3, 2, undefined]);
+      const ids = [...first.rows, ...second.rows].map(({ id }) => id);
+      expect(ids).toEqual([...new Set(ids)].sort((a, b) => b - a));
+    });
+  });
+}

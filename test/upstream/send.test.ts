@@ -1,0 +1,192 @@
+import { expect, test } from "bun:test";
+import { Fault } from "#kernel/fault.ts";
+import { openUpstream } from "#upstream/send.ts";
+import { wasNotSent } from "#upstream/unsent-fault.ts";
+import { answerOk, OK, openRawServer } from "./raw-server.ts";
+import { openWithNames, post, thrownBy, unlimited } from "./requests.ts";
+
+/** A port of this machine on which nothing listens. */
+async function closedPort(): Promise<number> {
+  await using server = await openRawServer(answerOk);
+  return server.port;
+}
+
+test("method, path, query, headers and body arrive as the provider built them", async () => {
+  await using server = await openRawServer(answerOk);
+  const upstream = openWithNames({ "api.example.com": ["127.0.0.1"] });
+  const request = post(`http://api.example.com:${server.port}/base/v1/messages?beta=true`);
+  request.headers.set("x-api-key", "k");
+  await upstream.send(request, unlimited);
+  const [text = ""] = server.requests;
+  expect(text).toStartWith("POST /base/v1/messages?beta=true HTTP/1.1\r\n");
+  expect(text.toLowerCase()).toContain("\r\nuser-agent: test\r\n");
+  expect(text.toLowerCase()).toContain("\r\nx-api-key: k\r\n");
+  expect(text).toEndWith('\r\n\r\n{"model":"m"}');
+  expect(request.headers.has("host")).toBe(false);
+});
+
+test("a compressed body comes back byte for byte", async () => {
+  const bytes = Bun.gzipSync("hello");
+  using server = Bun.serve({
+    port: 0,
+    fetch: () => new Response(bytes, { headers: { "content-encoding": "gzip" } }),
+  });
+  const response = await openWithNames({}).send(post(`http://127.0.0.1:${server.port}/`), unlimited);
+  expect(response.headers.get("content-encoding")).toBe("gzip");
+  expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes);
+});
+
+test("requests to one host share a connection", async () => {
+  await using server = await openRawServer(answerOk);
+  const upstream = openWithNames({ "api.example.com": ["127.0.0.1"] });
+  for (let index = 0; index < 5; index++) {
+    const response = await upstream.send(post(`http://api.example.com:${server.port}/`), unlimited);
+    await response.text();
+  }
+  expect([server.connections(), server.requests.length]).toEqual([1, 5]);
+});
+
+test("a host behind an IPv6 address is reached", async () => {
+  await using server = await openRawServer(answerOk, "::1");
+  const upstream = openWithNames({ "six.example.com": ["::1"] });
+  for (const host of ["six.example.com", "[::1]"]) {
+    const response = await upstream.send(post(`http://${host}:${server.port}/`), unlimited);
+    expect(await response.text()).toBe("ok");
+  }
+});
+
+test("a refused connection proves that nothing was sent", async () => {
+  const port = await closedPort();
+  const thrown = await thrownBy(openWithNames({}).send(post(`http://127.0.0.1:${port}/`), unlimited));
+  expect(thrown).toMatchObject({
+    code: "upstream.connect_failed",
+    source: "upstream",
+    retry: "other-account",
+  });
+  expect((thrown as Fault).message).toContain("ECONNREFUSED");
+  expect(wasNotSent(thrown as Fault)).toBe(true);
+});
+
+test("an unknown name proves that nothing was sent", async () => {
+  const thrown = await thrownBy(openWithNames({}).send(post("http://gone.example.com/"), unlimited));
+  expect(thrown).toMatchObject({ code: "upstream.connect_failed" });
+  expect(wasNotSent(thrown as Fault)).toBe(true);
+});
+
+test("a name's next address is used when one cannot be connected to, and remembered", async () => {
+  await using server = await openRawServer(answerOk);
+  let lookups = 0;
+  const upstream = openUpstream({
+    allowPrivate: true,
+    trustedOrigins: [],
+    lookup: async () => {
+      lookups++;
+      return ["127.0.0.3", "127.0.0.2", "127.0.0.1"];
+    },
+  });
+  for (let index = 0; index < 3; index++) {
+    const response = await upstream.send(post(`http://api.example.com:${server.port}/`), unlimited);
+    expect(await response.text()).toBe("ok");
+  }
+  expect([server.connections(), lookups]).toEqual([1, 1]);
+});
+
+test("a name with many dead addresses is not tried for ever", async () => {
+  await using server = await openRawServer(answerOk);
+  const dead = Array.from({ length: 9 }, (_, index) => `127.0.0.${index + 2}`);
+  const upstream = openWithNames({ "api.example.com": [...dead, "127.0.0.1"] });
+  const thrown = await thrownBy(upstream.send(post(`http://api.example.com:${server.port}/`), unlimited));
+  expect(thrown).toMatchObject({ code: "upstream.connect_failed" });
+  expect(server.connections()).toBe(0);
+});
+
+test.each([
+  ["resets", (socket: { resetAndDestroy(): void }) => socket.resetAndDestroy()],
+  ["closes", (socket: { end(): void }) => socket.end()],
+  [
+    "breaks off its head",
+    (socket: { end(text: string): void }) => socket.end("HTTP/1.1 200 OK\r\ncontent-le"),
+  ],
+] as const)("a request that reached a host which %s is not repeated", async (_, react) => {
+  await using server = await openRawServer(react);
+  const upstream = openWithNames({ "api.example.com": ["127.0.0.1", "127.0.0.1"] });
+  const thrown = await thrownBy(upstream.send(post(`http://api.example.com:${server.port}/`), unlimited));
+  expect(thrown).toMatchObject({ code: "upstream.reset" });
+  expect(wasNotSent(thrown as Fault)).toBe(false);
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a request on a kept connection that breaks is not repeated", async () => {
+  await using server = await openRawServer((socket, index) => {
+    if (index === 0) socket.write(OK);
+    else socket.resetAndDestroy();
+  });
+  const upstream = openWithNames({});
+  const url = `http://127.0.0.1:${server.port}/`;
+  await (await upstream.send(post(url), unlimited)).text();
+  const thrown = await thrownBy(upstream.send(post(url), unlimited));
+  expect(thrown).toMatchObject({ code: "upstream.reset" });
+  expect(wasNotSent(thrown as Fault)).toBe(false);
+  expect(server.requests).toHaveLength(2);
+});
+
+test("an answer that is not HTTP is named as such", async () => {
+  await using server = await openRawServer((socket) => {
+    socket.write("HTTP/1.1 two hundred\r\n\r\n");
+  });
+  const thrown = await thrownBy(openWithNames({}).send(post(`http://127.0.0.1:${server.port}/`), unlimited));
+  expect(thrown).toMatchObject({ code: "upstream.invalid_answer" });
+  expect(wasNotSent(thrown as Fault)).toBe(false);
+});
+
+test("an abort ends the wait for an answer with the signal's own reason", async () => {
+  const controller = new AbortController();
+  const reason = new Fault("upstream.timeout");
+  await using server = await openRawServer(() => controller.abort(reason));
+  const upstream = openWithNames({});
+  expect(await thrownBy(upstream.send(post(`http://127.0.0.1:${server.port}/`), controller.signal))).toBe(
+    reason,
+  );
+  expect(await thrownBy(upstream.send(post("http://127.0.0.1:1/"), controller.signal))).toBe(reason);
+});
+
+test("an abort ends the wait for a lookup with the signal's own reason", async () => {
+  const controller = new AbortController();
+  const reason = new Error("the client left");
+  const lookup = () => {
+    queueMicrotask(() => controller.abort(reason));
+    return new Promise<never>(() => {});
+  };
+  const upstream = openUpstream({ allowPrivate: true, trustedOrigins: [], lookup });
+  expect(await thrownBy(upstream.send(post("http://slow.example.com/"), controller.signal))).toBe(reason);
+});
+
+test("after an address kept silent, the name's next address is preferred", async () => {
+  const controller = new AbortController();
+  await using silent = await openRawServer(() => controller.abort(new Fault("upstream.timeout")));
+  using server = Bun.serve({ hostname: "127.0.0.2", port: silent.port, fetch: () => new Response("second") });
+  const upstream = openWithNames({ "api.example.com": ["127.0.0.1", "127.0.0.2"] });
+  const url = `http://api.example.com:${server.port}/`;
+  expect(await thrownBy(upstream.send(post(url), controller.signal))).toMatchObject({
+    code: "upstream.timeout",
+  });
+  expect(await (await upstream.send(post(url), unlimited)).text()).toBe("second");
+  expect(silent.requests).toHaveLength(1);
+});
+
+test("faults never hold the request's credentials or body", async () => {
+  await using server = await openRawServer((socket) => socket.resetAndDestroy());
+  const port = await closedPort();
+  for (const host of [
+    `127.0.0.1:${server.port}`,
+    `127.0.0.1:${port}`,
+    "127.0.0.1:99999",
+    "gone.example.com",
+  ]) {
+    const request = post(`http://${host}/?key=query-secret`);
+    request.headers.set("authorization", "Bearer header-secret");
+    const thrown = (await thrownBy(openWithNames({}).send(request, unlimited))) as Fault;
+    const shown = Bun.inspect(thrown) + JSON.stringify(thrown) + thrown.publicMessage;
+    expect(shown).not.toContain("secret");
+  }
+});
