@@ -43,6 +43,7 @@ export async function costRatios(print: (line: string) => void): Promise<readonl
       env: {
         PORT: "0",
         DATA_DIR: dataDir,
+        ...(process.env["BENCH_DATABASE_URL"] === undefined ? {} : { DATABASE_URL: process.env["BENCH_DATABASE_URL"] }),
         ADMIN_TOKEN: "bench-admin-token",
         ALLOW_PRIVATE_UPSTREAMS: "true",
         LOG_LEVEL: "info",

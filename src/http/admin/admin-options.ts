@@ -1,0 +1,24 @@
+import type { Slots } from "#coordination/slots.ts";
+import type { Clock } from "#kernel/clock.ts";
+import type { Log } from "#kernel/log.ts";
+import type { Secret } from "#kernel/secret.ts";
+import type { Vault } from "#kernel/vault.ts";
+import type { Storage } from "#storage/storage.ts";
+import type { ChangeNotice } from "#threads/messages.ts";
+import type { BaseUrlVerdict } from "#upstream/base-url.ts";
+
+/** What the admin API works with. */
+export interface AdminOptions {
+  readonly storage: Storage;
+  readonly vault: Vault;
+  readonly adminToken: Secret;
+  /** Judges the base URL of an account before it is stored. */
+  readonly checkBaseUrl: (text: string) => Promise<BaseUrlVerdict>;
+  /** Tells every thread of a row that was created, changed or deleted; answers when requests see it. */
+  readonly announceChange: (change: ChangeNotice) => Promise<void>;
+  /** Answers when the usage of everything that has ended is booked. */
+  readonly flushLedger: () => Promise<void>;
+  readonly slots: Pick<Slots, "status">;
+  readonly clock: Clock;
+  readonly log: Log;
+}

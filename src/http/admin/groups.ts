@@ -1,0 +1,74 @@
+import type { Static } from "elysia";
+import type { AccountId, GroupId } from "#domain/ids.ts";
+import { GroupChange, GroupCreate, GroupShown } from "#http/schemas/group.ts";
+import type { GroupRow } from "#storage/repositories/groups.ts";
+import type { AdminOptions } from "./admin-options.ts";
+import { done, outcomeOf } from "./outcome.ts";
+import { type Resource, resourceRoutes } from "./resource.ts";
+import { decimalOf, given, nanosOf, timestampsOf } from "./wire.ts";
+
+/** `/admin/groups`: the pools of accounts that API keys draw from. */
+export function groupRoutes(options: AdminOptions) {
+  return resourceRoutes(options, groupResource(options));
+}
+
+function groupResource({ storage: { groups } }: AdminOptions) {
+  return {
+    kind: "group",
+    noun: "group",
+    path: "/admin/groups",
+    tag: "groups",
+    schemas: { shown: GroupShown, create: GroupCreate, change: GroupChange },
+    example: { name: "Anthropic", platform: "anthropic", rate_multiplier: "1" },
+    notes: {
+      create: "A group serves its keys once it has accounts of its platform.",
+      change: "The platform stays as it is, because accounts and keys depend on it.",
+      remove: "Refused while API keys, accounts or other groups use it.",
+    },
+    show: showGroup,
+    list: (page) => groups.list(page),
+    get: (id) => groups.get(id as GroupId),
+    create: async (body) => {
+      const { name, platform } = body;
+      const created = outcomeOf(await groups.create({ ...columnsOf(body), name, platform }), "group");
+      return created.ok ? done(showGroup(created.result)) : created;
+    },
+    change: async (id, body) => outcomeOf(await groups.update(id as GroupId, columnsOf(body)), "group"),
+    remove: (id) => groups.delete(id as GroupId),
+  } satisfies Resource<GroupRow, typeof GroupCreate, typeof GroupChange>;
+}
+
+function columnsOf(body: Static<typeof GroupChange>) {
+  return given({
+    name: body.name,
+    status: body.status,
+    rateMultiplierNanos: nanosOf(body.rate_multiplier),
+    subscriptionType: body.subscription_type,
+    dailyLimitNanos: nanosOf(body.daily_limit_usd),
+    weeklyLimitNanos: nanosOf(body.weekly_limit_usd),
+    monthlyLimitNanos: nanosOf(body.monthly_limit_usd),
+    claudeCodeOnly: body.claude_code_only,
+    fallbackGroupId: body.fallback_group_id as GroupId | null | undefined,
+    fallbackGroupIdOnInvalidRequest: body.fallback_group_id_on_invalid_request as GroupId | null | undefined,
+    modelRouting: body.model_routing as Record<string, AccountId[]> | null | undefined,
+  });
+}
+
+function showGroup(row: GroupRow): Static<typeof GroupShown> {
+  return {
+    id: row.id,
+    name: row.name,
+    platform: row.platform,
+    status: row.status,
+    rate_multiplier: decimalOf(row.rateMultiplierNanos),
+    subscription_type: row.subscriptionType,
+    daily_limit_usd: decimalOf(row.dailyLimitNanos),
+    weekly_limit_usd: decimalOf(row.weeklyLimitNanos),
+    monthly_limit_usd: decimalOf(row.monthlyLimitNanos),
+    claude_code_only: row.claudeCodeOnly,
+    fallback_group_id: row.fallbackGroupId,
+    fallback_group_id_on_invalid_request: row.fallbackGroupIdOnInvalidRequest,
+    model_routing: row.modelRouting as Static<typeof GroupShown>["model_routing"],
+    ...timestampsOf(row),
+  };
+}

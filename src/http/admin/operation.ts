@@ -1,0 +1,117 @@
+import type { Static, TSchema } from "elysia";
+import { queryOf } from "#http/gateway-endpoint.ts";
+import { readBody } from "#http/inbound.ts";
+import { type Problem, respondProblem } from "#http/problem.ts";
+import { pathOf } from "#http/request-path.ts";
+import { type AdminDetail, adminDetail } from "#http/schemas/admin-detail.ts";
+import { hasAdminToken } from "#identity/admin-token.ts";
+import type { AdminOptions } from "./admin-options.ts";
+import { problemOf } from "./failure.ts";
+import { done, type Outcome, refused } from "./outcome.ts";
+import { queryReaderOf, type Read, type Reader, readerOf } from "./reader.ts";
+
+/** Limits of a request body: far more than the largest mapping needs, in bytes and milliseconds. */
+const BODY_LIMITS = { bytesMax: 1_048_576, readMs: 10_000 };
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/i;
+
+/** `[1-9]` and at most 15 digits: every such number is exact. Other texts name no row. */
+const ID = /^[1-9]\d{0,14}$/;
+
+/** One admin operation: how it is described, and the schemas its input must fit. */
+export interface Contract<Query extends TSchema, Body extends TSchema> extends AdminDetail {
+  readonly query?: Query;
+  readonly body?: Body;
+}
+
+/** A request that has been authenticated and whose input fits its contract. */
+export interface AdminCall<Query, Body> {
+  /** The row that the path names; 0 where it names none. */
+  readonly id: number;
+  readonly query: Query;
+  readonly body: Body;
+}
+
+/** The input of an operation that takes none. */
+const NOTHING = done<undefined>(undefined);
+
+interface RouteContext {
+  readonly request: Request;
+  readonly params?: { readonly id?: string };
+}
+
+/**
+ * Makes operations of the admin API: a route's handler and its options, to be spread into a route.
+ *
+ * A request is authenticated before anything else about it is looked at. Then its path, query and body are
+ * checked, in this order; only then the operation runs. Whatever it throws is answered as a problem
+ * that says nothing of the inside. Bodies are read here and not by the framework, which would read and
+ * check them first.
+ */
+export function adminOperations(options: Pick<AdminOptions, "adminToken" | "log">) {
+  return <Query extends TSchema, Body extends TSchema>(
+    contract: Contract<Query, Body>,
+    run: (call: AdminCall<Static<Query>, Static<Body>>) => Promise<Response | Problem>,
+  ) => {
+    const readCall = callReader(contract);
+    const answer = async (request: Request, segment: string | undefined): Promise<Response | Problem> => {
+      if (!hasAdminToken(request.headers, options.adminToken)) return { kind: "unauthorized" };
+      const call = await readCall(request, segment);
+      return call.ok ? await run(call.result) : call.problem;
+    };
+    const handler = async ({ request, params }: RouteContext): Promise<Response> => {
+      const answered = await answer(request, params?.id).catch((thrown: unknown) =>
+        problemOf(thrown, request, options.log),
+      );
+      return answered instanceof Response ? answered : respondProblem(answered, pathOf(request.url));
+    };
+    return [handler, { parse: "none", detail: adminDetail(contract) }] as const;
+  };
+}
+
+/** An answer with a JSON body. */
+export function respondJson(status: 200 | 201, body: object, headers: Record<string, string> = {}): Response {
+  return Response.json(body, { status, headers });
+}
+
+function callReader<Query extends TSchema, Body extends TSchema>(contract: Contract<Query, Body>) {
+  const readQuery = contract.query && queryReaderOf(contract.query);
+  const readJson = contract.body && readerOf(contract.body);
+  return async (
+    request: Request,
+    segment: string | undefined,
+  ): Promise<Outcome<AdminCall<Static<Query>, Static<Body>>>> => {
+    const id = readId(segment);
+    if (id === undefined) return refused({ kind: "not-found" });
+    const query = readQuery === undefined ? NOTHING : readOf(readQuery(queryOf(request.url)));
+    if (!query.ok) return query;
+    const body = readJson === undefined ? NOTHING : await readBodyOf(request, readJson);
+    return body.ok ? done({ id, query: query.result, body: body.result }) : body;
+  };
+}
+
+function readId(segment: string | undefined): number | undefined {
+  if (segment === undefined) return 0;
+  return ID.test(segment) ? Number(segment) : undefined;
+}
+
+function readOf<Value>(read: Read<Value>): Outcome<Value> {
+  return read.ok ? done(read.value) : refused({ kind: "invalid-request", errors: read.errors });
+}
+
+async function readBodyOf<Value>(request: Request, read: Reader<Value>): Promise<Outcome<Value>> {
+  const [mediaType = ""] = (request.headers.get("content-type") ?? "").split(";");
+  if (!JSON_TYPE.test(mediaType.trim())) return refused({ kind: "unsupported-media-type" });
+  const input = parseJson(await readBody(request, BODY_LIMITS));
+  if (input !== undefined) return readOf(read(input));
+  return refused({ kind: "invalid-request", detail: "The request body is not valid JSON in UTF-8" });
+}
+
+/** What the bytes say; undefined, which JSON cannot say, when they are not JSON. */
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
