@@ -30,9 +30,11 @@ test("every export is documented", () => {
   const bare = files
     .filter(({ path }) => !path.includes("/schema/") && !path.endsWith(".d.ts"))
     .flatMap(({ path, text }) =>
-      [...text.matchAll(/(?<!\*\/\n(?:\/\/ biome-ignore[^\n]*\n)?)^export (?:async )?(?:function|class|interface) (\w+)/gm)].map(
-        (match) => `${path}: ${match[1]}`,
-      ),
+      [
+        ...text.matchAll(
+          /(?<!\*\/\n(?:\/\/ biome-ignore[^\n]*\n)?)^export (?:async )?(?:function|class|interface) (\w+)/gm,
+        ),
+      ].map((match) => `${path}: ${match[1]}`),
     );
   expect(bare).toEqual([]);
 });
