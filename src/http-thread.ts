@@ -1,13 +1,22 @@
 import type { UserId } from "#domain/ids.ts";
 import { assert } from "#kernel/assert.ts";
 import { Link, type Port } from "#threads/link.ts";
-import type { ChangeNotice, HttpThreadApi, HttpThreadInit, MainThreadApi } from "#threads/messages.ts";
+import type {
+  ChangeNotice,
+  HttpThreadApi,
+  HttpThreadInit,
+  LedgerAnswer,
+  LedgerBatch,
+  MainThreadApi,
+} from "#threads/messages.ts";
 import { buildApp } from "./app.ts";
 import { composeHttpThread, type HttpThreadRooms } from "./compose.ts";
 
 /** After the grace, how long broken-off requests have to settle, in milliseconds, and how often that is looked at. */
 const SETTLE_MS_MAX = 5_000;
 const SETTLE_STEP_MS = 20;
+/** How long booking what is left may take, in milliseconds. */
+const FLUSH_MS_MAX = 5_000;
 
 interface Running {
   readonly rooms: HttpThreadRooms;
@@ -32,6 +41,8 @@ export function runHttpThread(port: Port): void {
     },
     connectParser: async (port, index) => (await running.promise).rooms.parser.connect(index, port),
     disconnectParser: async (index) => (await running.promise).rooms.parser.disconnect(index),
+    connectLedger: async (port) => connectLedger((await running.promise).rooms, port),
+    flushLedger: async (limitMs) => (await running.promise).rooms.ledger.flush(limitMs),
     accountSlots: async () => (await running.promise).rooms.snapshot.accountSlots() ?? 0,
     metrics: async () => (await running.promise).rooms.services.metrics.registry.getMetricsAsJSON(),
     drain: async (graceMs) => drain(await running.promise, graceMs),
@@ -63,6 +74,13 @@ async function applyChange({ snapshot }: HttpThreadRooms, change: ChangeNotice):
   await snapshot.apply(change as Parameters<typeof snapshot.apply>[0]);
 }
 
+function connectLedger({ ledger }: HttpThreadRooms, port: MessagePort): void {
+  port.onmessage = ({ data }) => ledger.booked(data as LedgerAnswer);
+  ledger.connect({
+    record: (batch, lines) => port.postMessage({ batch, lines } satisfies LedgerBatch),
+  });
+}
+
 /** Stops accepting, lets open answers finish, breaks the rest off, and books everything. */
 async function drain({ rooms, app }: Running, graceMs: number): Promise<void> {
   const { coordination, ledger, limits, log, services, state, storage, upstream } = rooms;
@@ -73,7 +91,7 @@ async function drain({ rooms, app }: Running, graceMs: number): Promise<void> {
   for (let ms = 0; ms < SETTLE_MS_MAX && services.metrics.inFlight > 0; ms += SETTLE_STEP_MS) {
     await Bun.sleep(SETTLE_STEP_MS);
   }
-  await ledger.flush();
+  await ledger.flush(FLUSH_MS_MAX);
   await coordination.close();
   upstream.close();
   await storage.close();

@@ -1,7 +1,14 @@
 import { Booker } from "#billing/booker.ts";
+import { isDataRefused } from "#storage/server-error.ts";
 import { openStorage } from "#storage/storage.ts";
 import { Link, type Port } from "#threads/link.ts";
-import type { LedgerParentApi, LedgerThreadApi, LedgerThreadInit } from "#threads/messages.ts";
+import type {
+  LedgerAnswer,
+  LedgerBatch,
+  LedgerParentApi,
+  LedgerThreadApi,
+  LedgerThreadInit,
+} from "#threads/messages.ts";
 import { openProcessLog } from "./process-log.ts";
 
 /** What runs in the ledger thread: books what requests used, in batches, in order. */
@@ -10,8 +17,13 @@ export function runLedgerThread(port: Port): void {
   const running = Promise.withResolvers<ReturnType<typeof start>>();
   const api: LedgerThreadApi = {
     start: async (init) => running.resolve(start(init as LedgerThreadInit, main)),
-    record: async (records) => (await running.promise).booker.add(records),
-    flush: async () => (await running.promise).booker.flush(),
+    connect: async (port) => {
+      const { booker } = await running.promise;
+      port.onmessage = ({ data }) => {
+        const { batch, lines } = data as LedgerBatch;
+        booker.add(lines, () => port.postMessage(batch satisfies LedgerAnswer));
+      };
+    },
     close: async () => {
       const { booker, storage, log } = await running.promise;
       await booker.flush();
@@ -26,7 +38,8 @@ function start(init: LedgerThreadInit, main: Link<LedgerParentApi>) {
   const log = openProcessLog(init.logLevel, init.logFormat);
   const storage = openStorage(init.databaseUrl, { connectionsMax: 1 });
   const booker = new Booker({
-    book: (records) => storage.usage.book(records),
+    book: (lines) => storage.usage.book(lines),
+    isRefusal: isDataRefused,
     onBalances: (balances) => main.tell("announceBalances", balances),
     log,
   });

@@ -25,7 +25,9 @@ const ENTRIES_PER_THREAD = 32_768;
 /** Limits of asking threads, in milliseconds. */
 const APPLY_MS_MAX = 5_000;
 const METRICS_MS_MAX = 2_000;
-const LEDGER_MS_MAX = 10_000;
+const LEDGER_MS_MAX = 4_000;
+/** What asking a thread may take beyond what the thread itself waits for, in milliseconds. */
+const LINK_SLACK_MS = 500;
 /** Time for draining beyond the grace, in milliseconds: settling and booking. */
 const DRAIN_EXTRA_MS = 15_000;
 
@@ -114,15 +116,14 @@ export class Node {
       serve: (link) =>
         link.serve({
           announceChange: (change: ChangeNotice) => this.#announce(change),
-          record: (records: Parameters<LedgerThreadApi["record"]>[0]) =>
-            this.#ledger.links[0]?.tell("record", records),
-          flushLedger: () => this.#ledger.links[0]?.ask("flush", LEDGER_MS_MAX),
+          flushLedger: () => this.#flushLedger(),
           metricsText: () => this.#metricsText(),
           problems: () => this.#problems(),
         }),
       onReady: (index, answer) => {
         this.#port = (answer as { port: number }).port;
         for (let parser = 0; parser < config.parseThreads; parser++) this.#introduce(index, parser);
+        this.#openBooks(index);
       },
       onDeath: async (index) => {
         const leases = await reapThread(this.#memory, index, config.httpThreads);
@@ -159,6 +160,22 @@ export class Node {
     http.hand("connectParser", port2, parseIndex);
   }
 
+  /** Gives an HTTP thread its channel to the ledger thread. */
+  #openBooks(httpIndex: number): void {
+    const http = this.#http.link(httpIndex);
+    const ledger = this.#ledger.link(0);
+    if (http === undefined || ledger === undefined) return;
+    const { port1, port2 } = new MessageChannel();
+    ledger.hand("connect", port1);
+    http.hand("connectLedger", port2);
+  }
+
+  async #flushLedger(): Promise<void> {
+    await Promise.all(
+      this.#http.links.map((link) => link.ask("flushLedger", LEDGER_MS_MAX + LINK_SLACK_MS, LEDGER_MS_MAX)),
+    );
+  }
+
   #ledgerCrew(): Crew<LedgerThreadApi> {
     const { config, databaseUrl, log } = this.#parts;
     return new Crew<LedgerThreadApi>({
@@ -173,6 +190,9 @@ export class Node {
             for (const http of this.#http.links) http.tell("applyBalances", balances);
           },
         }),
+      onReady: () => {
+        for (let http = 0; http < config.httpThreads; http++) this.#openBooks(http);
+      },
       onDeath: () => undefined,
     });
   }

@@ -2,7 +2,8 @@
 export interface UpstreamRequest {
   readonly method: "GET" | "POST";
   readonly url: string;
-  readonly headers: Headers;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | undefined;
 }
 

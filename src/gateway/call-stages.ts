@@ -6,7 +6,10 @@ import type { CallFacts } from "#protocols/call-facts.ts";
 import type { Call, Operation, Provider } from "#providers/provider.ts";
 import type { LineWait } from "./line-wait.ts";
 
-/** What arrives from HTTP, with nothing checked. */
+/**
+ * What arrives from HTTP, with nothing checked. Each stage adds its fields to this one object and hands it on
+ * under the wider type, because copying it at every stage costs more than all the stages together.
+ */
 export interface InboundCall {
   readonly requestId: string;
   readonly dialect: Dialect;
@@ -61,7 +64,7 @@ export interface AttemptLog {
 interface WholeReply {
   readonly kind: "whole";
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: Record<string, string>;
   readonly body: Uint8Array;
   /** Undefined: the answer reports none. */
   readonly usage: TokenUsage | undefined;
@@ -80,7 +83,7 @@ export interface StreamEnding {
 export interface StreamedReply {
   readonly kind: "stream";
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: Record<string, string>;
   readonly body: ReadableStream<Uint8Array>;
   /** Settles when the client's side and the upstream's side have ended, and never rejects. */
   readonly ended: Promise<StreamEnding>;

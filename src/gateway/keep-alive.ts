@@ -44,7 +44,10 @@ function pingUntil(
     { pull: (controller) => late.pull(controller), cancel: () => late.cancel() },
     { highWaterMark: 0 },
   );
-  const headers = new Headers({ "content-type": "text/event-stream", "cache-control": "no-cache" });
+  const headers: Record<string, string> = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache",
+  };
   addRequestId(headers, call.requestId);
   return new Response(body, { headers });
 }

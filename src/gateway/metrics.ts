@@ -4,75 +4,85 @@ import type { UsageRecord } from "#domain/usage-record.ts";
 /** Upper bounds of the duration buckets, in seconds: from cache hits to long streams. */
 const DURATION_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
+const MS_PER_SECOND = 1_000;
+
 /** What the request path counts. One registry per thread; the main thread adds them up. */
 export class GatewayMetrics {
   readonly registry = new Registry();
-  readonly #requests = new Counter({
-    name: "sluice_requests_total",
-    help: "Client requests by operation and HTTP status.",
-    labelNames: ["operation", "status"] as const,
-    registers: [this.registry],
-  });
-  readonly #faults = new Counter({
-    name: "sluice_faults_total",
-    help: "Faults by code, attempts that were moved on from included.",
-    labelNames: ["code"] as const,
-    registers: [this.registry],
-  });
-  readonly #tokens = new Counter({
-    name: "sluice_tokens_total",
-    help: "Tokens as reported by upstreams, by kind.",
-    labelNames: ["kind"] as const,
-    registers: [this.registry],
-  });
-  readonly #duration = new Histogram({
-    name: "sluice_request_duration_seconds",
-    help: "Time from a request's arrival to the last byte of its answer.",
-    buckets: DURATION_BUCKETS,
-    registers: [this.registry],
-  });
-  readonly #firstToken = new Histogram({
-    name: "sluice_first_token_seconds",
-    help: "Time from a streamed request's arrival to its first piece of content.",
-    buckets: DURATION_BUCKETS,
-    registers: [this.registry],
-  });
-  readonly #inFlight = new Gauge({
-    name: "sluice_requests_in_flight",
-    help: "Client requests that are being worked on.",
-    registers: [this.registry],
-  });
-
   /** Requests that are being worked on in this thread. */
   inFlight = 0;
+  readonly #requests = this.#counter(
+    "sluice_requests_total",
+    "Client requests by operation and HTTP status.",
+    ["operation", "status"],
+  );
+  readonly #faults = this.#counter(
+    "sluice_faults_total",
+    "Faults by code, attempts moved on from included.",
+    ["code"],
+  );
+  readonly #tokens = this.#counter("sluice_tokens_total", "Tokens as reported by upstreams, by kind.", [
+    "kind",
+  ]);
+  readonly #duration = this.#histogram(
+    "sluice_request_duration_seconds",
+    "Time from a request's arrival to the last byte of its answer.",
+  );
+  readonly #firstToken = this.#histogram(
+    "sluice_first_token_seconds",
+    "Time from a streamed request's arrival to its first piece of content.",
+  );
+
+  constructor() {
+    const current = (): number => this.inFlight;
+    new Gauge({
+      name: "sluice_requests_in_flight",
+      help: "Client requests that are being worked on.",
+      registers: [this.registry],
+      collect() {
+        this.set(current());
+      },
+    });
+  }
 
   requestStarted(): void {
     this.inFlight++;
-    this.#inFlight.set(this.inFlight);
   }
 
-  /** @param seconds from arrival to the last byte. */
-  requestEnded(operation: string, status: number, seconds: number): void {
+  /** @param durationMs from arrival to the last byte. */
+  requestEnded(operation: string, status: number, durationMs: number): void {
     this.inFlight--;
-    this.#inFlight.set(this.inFlight);
-    this.#requests.inc({ operation, status });
-    this.#duration.observe(seconds);
+    this.#requests(1, operation, String(status));
+    this.#duration.observe(durationMs / MS_PER_SECOND);
   }
 
   fault(code: string): void {
-    this.#faults.inc({ code });
+    this.#faults(1, code);
   }
 
   /** Counts what a booked request used. */
   usage(record: UsageRecord): void {
-    this.#countTokens("input", record.inputTokens);
-    this.#countTokens("output", record.outputTokens);
-    this.#countTokens("cache_creation", record.cacheCreationTokens);
-    this.#countTokens("cache_read", record.cacheReadTokens);
-    if (record.firstTokenMs !== undefined) this.#firstToken.observe(record.firstTokenMs / 1_000);
+    this.#tokens(record.inputTokens, "input");
+    this.#tokens(record.outputTokens, "output");
+    this.#tokens(record.cacheCreationTokens, "cache_creation");
+    this.#tokens(record.cacheReadTokens, "cache_read");
+    if (record.firstTokenMs !== undefined) this.#firstToken.observe(record.firstTokenMs / MS_PER_SECOND);
   }
 
-  #countTokens(kind: string, count: number): void {
-    if (count > 0) this.#tokens.inc({ kind }, count);
+  /** A counter whose children are looked up once per combination of labels, not once per request. */
+  #counter(name: string, help: string, labelNames: string[]): (count: number, ...labels: string[]) => void {
+    const counter = new Counter({ name, help, labelNames, registers: [this.registry] });
+    const children = new Map<string, Counter.Internal>();
+    return (count, ...labels) => {
+      if (count === 0) return;
+      const key = labels.join(" ");
+      const child = children.get(key) ?? counter.labels(...labels);
+      children.set(key, child);
+      child.inc(count);
+    };
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: DURATION_BUCKETS, registers: [this.registry] });
   }
 }

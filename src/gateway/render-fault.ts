@@ -8,14 +8,14 @@ const MS_PER_SECOND = 1_000;
 export function respondFault(fault: Fault, { requestId }: Pick<InboundCall, "requestId">): Response {
   const { relayed } = fault;
   if (relayed !== undefined) {
-    const headers = new Headers(relayed.headers);
+    const headers = { ...relayed.headers };
     addRequestId(headers, requestId);
     return new Response(relayed.body, { status: relayed.status, headers });
   }
-  const headers = new Headers({ "content-type": "application/json" });
+  const headers: Record<string, string> = { "content-type": "application/json" };
   addRequestId(headers, requestId);
   if (fault.retryAfterMs !== undefined) {
-    headers.set("retry-after", String(Math.max(1, Math.ceil(fault.retryAfterMs / MS_PER_SECOND))));
+    headers["retry-after"] = String(Math.max(1, Math.ceil(fault.retryAfterMs / MS_PER_SECOND)));
   }
   const body = errorBody(fault.status, fault.publicMessage, requestId);
   return new Response(JSON.stringify(body), { status: fault.status, headers });
@@ -35,7 +35,7 @@ export function faultEvent(
  * Every answer carries `request-id`: the upstream's own where it gave one, since that is what its support
  * asks for, else ours. Ours is always there as `x-sluice-request-id`.
  */
-export function addRequestId(headers: Headers, requestId: string): void {
-  headers.set("x-sluice-request-id", requestId);
-  if (!headers.has("request-id")) headers.set("request-id", requestId);
+export function addRequestId(headers: Record<string, string>, requestId: string): void {
+  headers["x-sluice-request-id"] = requestId;
+  headers["request-id"] ??= requestId;
 }

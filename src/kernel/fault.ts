@@ -3,7 +3,7 @@ import { FAULTS, type FaultCode, type FaultSource, type RetryVerdict } from "./f
 /** An upstream's own answer, kept so that it can be relayed byte for byte. */
 export interface RelayedAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
 

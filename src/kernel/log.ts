@@ -62,7 +62,8 @@ export function openLog({ level, format, write }: LogOptions): FlushableLog {
 }
 
 function renderJson(level: LogLevel, event: string, fields: LogFields): string {
-  return `${JSON.stringify({ time: timestamp(), level, event, ...fields })}\n`;
+  const rest = JSON.stringify(fields).slice(1);
+  return `{"time":"${timestamp()}","level":"${level}","event":"${event}"${rest === "}" ? "" : ","}${rest}\n`;
 }
 
 function renderPretty(level: LogLevel, event: string, fields: LogFields): string {

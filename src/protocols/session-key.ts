@@ -44,8 +44,21 @@ export function sessionIdOf(userId: string | undefined): string | undefined {
     : undefined;
 }
 
+/** User agents whose normal form is remembered: clients send the same one with every request. */
+const KNOWN_AGENTS_MAX = 1_000;
+const knownAgents = new Map<string, string>();
+
 /** Product names of a user agent without their versions, so that an update does not end a conversation. */
 export function normalizedUserAgent(userAgent: string): string {
+  const known = knownAgents.get(userAgent);
+  if (known !== undefined) return known;
+  const normal = normalize(userAgent);
+  if (knownAgents.size >= KNOWN_AGENTS_MAX) knownAgents.clear();
+  knownAgents.set(userAgent, normal);
+  return normal;
+}
+
+function normalize(userAgent: string): string {
   const products = [...userAgent.matchAll(PRODUCT_TOKEN)].map(([, name = ""]) => name.toLowerCase());
   if (products.length > 0) return [...new Set(products)].sort().join("+");
   return collapse(collapse(userAgent.toLowerCase()).replaceAll(VERSION, ""));

@@ -54,8 +54,8 @@ export interface Provider {
   readonly models: readonly ModelCard[];
   /** The request that carries a call to one account. Fresh headers every time; the body is the call's own. */
   buildRequest(call: Call, account: Account): UpstreamRequest;
-  /** Headers of an upstream's answer that the client gets to see. */
-  relayHeaders(headers: Headers): Headers;
+  /** Headers of an upstream's answer that the client gets to see, as a record of the caller's own. */
+  relayHeaders(headers: Headers): Record<string, string>;
   /** What an error answer means, with its retry verdict. */
   readFault(error: UpstreamError): Fault;
   /** Reads the usage of a whole answer; undefined when it reports none. */

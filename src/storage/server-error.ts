@@ -17,6 +17,14 @@ export function sqlStateOf(thrown: unknown): string | undefined {
   return serverErrorOf(thrown)?.code;
 }
 
+/**
+ * Whether the server refused what it was given (SQLSTATE classes 22 "data exception" and 23 "integrity
+ * constraint violation"), so that offering the same again is of no use.
+ */
+export function isDataRefused(thrown: unknown): boolean {
+  return /^2[23]/.test(sqlStateOf(thrown) ?? "");
+}
+
 function isServerError(value: unknown): value is ServerError {
   return value instanceof Error && "code" in value && typeof value.code === "string";
 }

@@ -1,5 +1,4 @@
 import type { Config } from "#config/config.ts";
-import type { UsageRecord } from "#domain/usage-record.ts";
 import type { CrewMember } from "./crew.ts";
 
 /** A row that was created, changed or deleted, told from thread to thread. */
@@ -46,6 +45,10 @@ export interface HttpThreadApi extends CrewMember {
   connectParser(port: MessagePort, index: number): void;
   /** A parse thread has died. */
   disconnectParser(index: number): void;
+  /** Hands over the channel to the ledger thread. */
+  connectLedger(port: MessagePort): void;
+  /** Answers when everything recorded so far is booked; fails after `limitMs`. */
+  flushLedger(limitMs: number): Promise<void>;
   /** Requests at once that all accounts allow together; 0 when one of them is unlimited. */
   accountSlots(): Promise<number>;
   /** This thread's metrics, in prom-client's JSON form. */
@@ -60,13 +63,20 @@ export interface ParseThreadApi extends CrewMember {
   connect(port: MessagePort): void;
 }
 
+/** Records on their way from an HTTP thread to the ledger, as lines of JSON. */
+export interface LedgerBatch {
+  readonly batch: number;
+  readonly lines: readonly string[];
+}
+
+/** The number of a batch that is booked. */
+export type LedgerAnswer = number;
+
 /** What the main thread may ask of the ledger thread. */
 export interface LedgerThreadApi extends CrewMember {
   start(init: LedgerThreadInit): Promise<void>;
-  /** Takes records in; answers nothing. */
-  record(records: readonly UsageRecord[]): void;
-  /** Answers when everything taken in so far is booked. */
-  flush(): Promise<void>;
+  /** Takes {@link LedgerBatch}es in over this port, and answers each with its number once it is booked. */
+  connect(port: MessagePort): void;
   close(): Promise<void>;
 }
 
@@ -74,9 +84,7 @@ export interface LedgerThreadApi extends CrewMember {
 export interface MainThreadApi {
   /** Tells every HTTP thread; answers when all of them have applied it. */
   announceChange(change: ChangeNotice): Promise<void>;
-  /** Hands finished requests' records to the ledger. */
-  record(records: readonly UsageRecord[]): void;
-  /** Answers when everything handed over so far is booked. */
+  /** Answers when everything that any thread has recorded so far is booked. */
   flushLedger(): Promise<void>;
   /** Everything that is counted, over all threads, in Prometheus' text form. */
   metricsText(): Promise<string>;

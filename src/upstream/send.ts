@@ -153,11 +153,9 @@ class GuardedClient {
 
   /** The URL names an address, so the origin goes into `Host`, and for TLS into SNI and the name check. */
   #initFor(request: UpstreamRequest, url: URL, signal: AbortSignal): BunFetchRequestInit {
-    const headers = new Headers(request.headers);
-    headers.set("host", url.host);
     const init: BunFetchRequestInit = {
       method: request.method,
-      headers,
+      headers: { ...request.headers, host: url.host },
       signal,
       session: this.#session,
       proxy: false,

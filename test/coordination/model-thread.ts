@@ -3,7 +3,7 @@ import { MemoryMap } from "#coordination/local/memory-map.ts";
 import { LocalSlots } from "#coordination/local/slots.ts";
 import { systemClock } from "#kernel/clock.ts";
 import type { Lease } from "#kernel/lease.ts";
-import { fixedLimit, type ModelInit, shadowCell, VIOLATIONS } from "./model.ts";
+import { fixedLimit, type ModelInit, shadowCell, sumCell, VIOLATIONS } from "./model.ts";
 import { Shuffle } from "./shuffle.ts";
 
 declare const self: Worker;
@@ -83,20 +83,11 @@ class ModelThread {
   }
 
   #granted(id: number, lease: Lease): void {
-    const cell = shadowCell(this.#init, id);
-    Atomics.add(this.#shadow, cell, 1);
+    Atomics.add(this.#shadow, shadowCell(this.#init, id), 1);
+    const inUse = Atomics.add(this.#shadow, sumCell(id), 1) + 1;
     const limit = fixedLimit(id);
-    if (limit !== undefined && this.#seenInUse(id) > limit) Atomics.add(this.#shadow, VIOLATIONS, 1);
+    if (limit !== undefined && inUse > limit) Atomics.add(this.#shadow, VIOLATIONS, 1);
     this.#leases.push({ holder: id, lease });
-  }
-
-  /** Never more than is really in use: counted after each grant, uncounted before each release. */
-  #seenInUse(id: number): number {
-    let seen = 0;
-    for (let thread = 0; thread < this.#init.threads; thread++) {
-      seen += Atomics.load(this.#shadow, shadowCell({ ...this.#init, thread }, id));
-    }
-    return seen;
   }
 
   #releaseOne(): void {
@@ -104,6 +95,7 @@ class ModelThread {
     if (length === 0) return;
     const [taken] = this.#leases.splice(this.#shuffle.below(length), 1);
     if (taken === undefined) return;
+    Atomics.sub(this.#shadow, sumCell(taken.holder), 1);
     Atomics.sub(this.#shadow, shadowCell(this.#init, taken.holder), 1);
     taken.lease.release();
   }

@@ -3,7 +3,11 @@
 /** What a model thread is started with. */
 export interface ModelInit {
   readonly memory: SharedArrayBuffer;
-  /** Leases as the threads themselves have seen them, by thread and holder; cell 0 counts violations. */
+  /**
+   * Leases as the threads themselves have seen them: cell 0 counts violations, then the sum of each holder,
+   * then what each thread holds of each. A thread counts after it was granted and uncounts before it releases,
+   * so a sum is never more than what is really held; one that is killed in between only lowers it.
+   */
   readonly shadow: SharedArrayBuffer;
   readonly thread: number;
   readonly threads: number;
@@ -15,9 +19,14 @@ export interface ModelInit {
 /** The cell of the shadow that counts grants beyond a limit. */
 export const VIOLATIONS = 0;
 
+/** Where everything that is held of a holder is counted. */
+export function sumCell(id: number): number {
+  return 1 + id;
+}
+
 /** Where a thread counts what it holds of a holder. */
 export function shadowCell({ thread, holders }: Pick<ModelInit, "thread" | "holders">, id: number): number {
-  return 1 + thread * holders + id;
+  return 1 + holders + thread * holders + id;
 }
 
 /** Every second holder keeps one limit for the whole run, so that it can be held to it exactly. */

@@ -4,7 +4,7 @@ import { reapThread } from "#coordination/local/reap.ts";
 import { LocalSlots } from "#coordination/local/slots.ts";
 import { WaitingLine } from "#coordination/local/waiting-line.ts";
 import { systemClock } from "#kernel/clock.ts";
-import { type ModelInit, shadowCell, VIOLATIONS } from "./model.ts";
+import { type ModelInit, shadowCell, sumCell, VIOLATIONS } from "./model.ts";
 import { Shuffle } from "./shuffle.ts";
 
 const THREADS = 4;
@@ -20,7 +20,7 @@ test("no schedule over four threads, killed ones included, grants beyond a limit
   const seed = Number(process.env["SLOTS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   const shuffle = new Shuffle(seed);
   const memory = MemoryMap.create({ threads: THREADS + 1, rows: 64, entriesPerThread: 1_024 });
-  const shadow = new SharedArrayBuffer((1 + THREADS * HOLDERS) * 4);
+  const shadow = new SharedArrayBuffer((1 + (1 + THREADS) * HOLDERS) * 4);
   const counts = new Int32Array(shadow);
   const killed: Worker[] = [];
   const finished = Promise.withResolvers<void>();
@@ -39,7 +39,10 @@ test("no schedule over four threads, killed ones included, grants beyond a limit
     worker.addEventListener("error", ({ message }) => finished.reject(new Error(`seed ${seed}: ${message}`)));
     worker.addEventListener("close", async () => {
       if (!killed.includes(worker)) return;
-      for (let id = 0; id < HOLDERS; id++) counts[shadowCell({ thread, holders: HOLDERS }, id)] = 0;
+      for (let id = 0; id < HOLDERS; id++) {
+        const held = Atomics.exchange(counts, shadowCell({ thread, holders: HOLDERS }, id), 0);
+        Atomics.sub(counts, sumCell(id), held);
+      }
       await reapThread(memory, thread, THREADS);
       spawn(thread, operations);
     });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { AccountId, ApiKeyId } from "#domain/ids.ts";
+import { usageLine } from "#domain/usage-line.ts";
 import { placeOfAccount } from "#snapshot/rows.ts";
 import { recordOf, unique } from "../storage/records.ts";
 import { startApp, type TestApp } from "./harness.ts";
@@ -250,7 +251,7 @@ describe("usage", () => {
         createdAtMs: Date.UTC(2026, 5, 1),
       },
     );
-    await t.storage.usage.book([mine, other]);
+    await t.storage.usage.book([mine, other].map(usageLine));
     const filters = [
       "user_id=7001",
       "api_key_id=7002",

@@ -5,11 +5,11 @@ import { openUpstream, type Upstream } from "#upstream/send.ts";
 export const unlimited: AbortSignal = new AbortController().signal;
 
 /** A small POST as a provider would build it. */
-export function post(url: string): UpstreamRequest {
+export function post(url: string, headers: Readonly<Record<string, string>> = {}): UpstreamRequest {
   return {
     method: "POST",
     url,
-    headers: new Headers({ "user-agent": "test", accept: "*/*", "content-type": "application/json" }),
+    headers: { "user-agent": "test", accept: "*/*", "content-type": "application/json", ...headers },
     body: new TextEncoder().encode('{"model":"m"}'),
   };
 }

@@ -33,7 +33,7 @@ export async function admit(
   call.wait.end();
   if (!answer.granted) throw refusal(answer, concurrency);
   scope.hold(answer.lease);
-  return { ...call, slotWaitMs: answer.waitedMs };
+  return Object.assign(call, { slotWaitMs: answer.waitedMs });
 }
 
 function refusal({ refusal, waiting }: SlotAnswer & { granted: false }, concurrency: number): Fault {

@@ -10,5 +10,5 @@ import { presentedKey } from "#identity/presented-key.ts";
  */
 export function authenticate(call: InboundCall, { identity }: GatewayServices): AuthenticatedCall {
   const key = presentedKey(call.headers, call.query);
-  return { ...call, principal: identity.authenticate(key, call.clientAddress) };
+  return Object.assign(call, { principal: identity.authenticate(key, call.clientAddress) });
 }

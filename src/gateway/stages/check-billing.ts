@@ -9,5 +9,5 @@ import type { GatewayServices } from "#gateway/services.ts";
  */
 export function checkBilling<C extends ParsedCall>(call: C, { eligibility }: GatewayServices): C & Funded {
   eligibility.check(call.principal);
-  return { ...call, funded: true };
+  return Object.assign(call, { funded: true as const });
 }

@@ -76,7 +76,7 @@ function relayStream(
     onClientEnd: () => scope.close(),
   });
   const headers = call.provider.relayHeaders(response.headers);
-  headers.set("cache-control", "no-cache");
+  headers["cache-control"] = "no-cache";
   return { kind: "stream", status: response.status, headers, body: relay.body, ended: relay.ended };
 }
 

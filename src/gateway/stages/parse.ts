@@ -21,7 +21,7 @@ export async function parse(
   if (provider === undefined) {
     throw new Fault("select.no_account", { internal: `no provider for ${call.principal.group.platform}` });
   }
-  return Object.freeze({ ...call, ...facts, body, provider, wait });
+  return Object.assign(call, facts, { body, provider, wait });
 }
 
 function seedOf({ headers, principal, clientAddress }: AuthenticatedCall): SessionSeed {

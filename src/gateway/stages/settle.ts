@@ -26,7 +26,7 @@ export function settle(
   { reply }: Delivered,
   services: GatewayServices,
 ): void {
-  const upstreamRequestId = reply.headers.get("request-id") ?? undefined;
+  const upstreamRequestId = reply.headers["request-id"];
   const book = (ending: StreamEnding): void =>
     finish(call, attempts, { ...ending, httpStatus: reply.status, upstreamRequestId }, services);
   if (reply.kind === "stream") void reply.ended.then(book);
@@ -47,7 +47,7 @@ export function settleFault(
     usageComplete: !isGone,
     firstTokenAt: undefined,
     httpStatus: fault.status,
-    upstreamRequestId: fault.relayed?.headers.get("request-id") ?? undefined,
+    upstreamRequestId: fault.relayed?.headers["request-id"],
     fault,
   };
   services.metrics.fault(fault.code);
@@ -62,7 +62,7 @@ export function settleRefusal(
 ): void {
   const durationMs = clock.monotonic() - call.startedAt;
   metrics.fault(fault.code);
-  metrics.requestEnded(call.operation, fault.status, durationMs / 1_000);
+  metrics.requestEnded(call.operation, fault.status, durationMs);
   logRequest(log, { call, durationMs, httpStatus: fault.status, fault });
 }
 
@@ -85,7 +85,7 @@ function finish(call: ParsedCall, attempts: AttemptLog, outcome: Outcome, servic
     ledger.record(record);
     metrics.usage(record);
   }
-  metrics.requestEnded(call.operation, httpStatus, durationMs / 1_000);
+  metrics.requestEnded(call.operation, httpStatus, durationMs);
   logRequest(log, { call, durationMs, httpStatus, attempts, record, fault });
 }
 

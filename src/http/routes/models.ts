@@ -20,7 +20,7 @@ export function modelsRoutes(options: GatewayEndpointOptions, snapshot: Snapshot
     const requestId = newRequestId();
     try {
       const cards = authorizedModels({ request, server }, options, snapshot);
-      const headers = new Headers({ "content-type": "application/json" });
+      const headers: Record<string, string> = { "content-type": "application/json" };
       addRequestId(headers, requestId);
       return new Response(JSON.stringify(body(cards)), { headers });
     } catch (thrown) {

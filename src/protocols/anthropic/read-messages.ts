@@ -70,6 +70,10 @@ function readJson(body: Uint8Array): unknown {
 function readModel(model: unknown): string {
   if (model === undefined || model === "") throw new Fault("parse.model_missing");
   if (typeof model !== "string") throw invalid("model: Input should be a valid string");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
+  if (/[\u0000-\u001f\u007f]/.test(model) || !model.isWellFormed()) {
+    throw invalid("model: must not hold control characters or broken surrogate pairs");
+  }
   if (model.length > NAME_LENGTH_MAX) throw invalid(`model: at most ${NAME_LENGTH_MAX} characters`);
   return model;
 }

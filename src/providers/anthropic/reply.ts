@@ -9,10 +9,15 @@ const RELAYED: ReadonlySet<string> = new Set([
 const RELAYED_PREFIX = "anthropic-ratelimit-";
 
 /** Keeps the headers a client may rely on; hop-by-hop and infrastructure headers stay behind. */
-export function relayHeaders(headers: Headers): Headers {
-  const kept = new Headers();
-  for (const [name, value] of headers) {
-    if (RELAYED.has(name) || name.startsWith(RELAYED_PREFIX)) kept.append(name, value);
+export function relayHeaders(headers: Headers): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers.toJSON())) {
+    // Only cookies come as lists, and they are not among those kept.
+    if (typeof value === "string" && isRelayed(name)) kept[name] = value;
   }
   return kept;
+}
+
+function isRelayed(name: string): boolean {
+  return RELAYED.has(name) || name.startsWith(RELAYED_PREFIX);
 }

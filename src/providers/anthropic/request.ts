@@ -46,18 +46,19 @@ function bodyFor({ body, model, modelRange }: Call, { modelMapping }: Account): 
   return sent === model ? body : splice(body, modelRange, new TextEncoder().encode(JSON.stringify(sent)));
 }
 
-function requestHeaders(client: Headers, credential: string): Headers {
-  const headers = new Headers();
-  for (const [name, value] of client) {
-    if (isPassed(name)) headers.set(name, value);
+function requestHeaders(client: Headers, credential: string): Record<string, string> {
+  const headers: Record<string, string> = {
+    accept: "application/json",
+    "content-type": "application/json",
+    "anthropic-version": DEFAULT_VERSION,
+  };
+  for (const [name, value] of Object.entries(client.toJSON())) {
+    if (typeof value === "string" && isPassed(name)) headers[name] = value;
   }
-  headers.set("x-api-key", credential);
-  headers.set("user-agent", USER_AGENT);
+  headers["x-api-key"] = credential;
+  headers["user-agent"] = USER_AGENT;
   // Usage is read from the bytes as they pass, so they must not be compressed.
-  headers.set("accept-encoding", "identity");
-  if (!headers.has("accept")) headers.set("accept", "application/json");
-  if (!headers.has("content-type")) headers.set("content-type", "application/json");
-  if (!headers.has("anthropic-version")) headers.set("anthropic-version", DEFAULT_VERSION);
+  headers["accept-encoding"] = "identity";
   return headers;
 }
 

@@ -1,6 +1,6 @@
 import { and, desc, eq, gte, lt, or, type SQL } from "drizzle-orm";
 import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
-import type { UsageRecord, UsageStatus } from "#domain/usage-record.ts";
+import type { UsageStatus } from "#domain/usage-record.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { olderThan, type Page, type PageRequest, pageOf, rowsToRead } from "#storage/page.ts";
 import { usage } from "#storage/schema/usage.ts";
@@ -37,9 +37,12 @@ export class UsageRepository {
   /**
    * Books records and takes their cost from balances and quotas, all or nothing. A record whose request id
    * is already booked changes nothing, so a batch may be offered again after any failure.
+   *
+   * @param lines records in the form of `src/domain/usage-line.ts`.
    */
-  book(records: readonly UsageRecord[]): Promise<Booking> {
-    return this.#db.transaction((transaction) => bookUsage(transaction, records));
+  async book(lines: readonly string[]): Promise<Booking> {
+    if (lines.length === 0) return { inserted: 0, balances: [] };
+    return await this.#db.transaction((transaction) => bookUsage(transaction, lines));
   }
 
   /** Records that fit the filter, newest first. */
