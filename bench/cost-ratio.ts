@@ -5,9 +5,10 @@ import { drive } from "./load.ts";
 import { cpuMicros, residentBytes, type ServingProcess, serve } from "./processes.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 const CONNECTIONS = 32;
-const WARM_UP_SHARE = 0.25;
+/** Requests before the first round: hot code is compiled in steps, the last of them after thousands of calls. */
+const WARM_UP_SHARE = 4;
 
 /** One scenario's figures: CPU of the proxy process, in microseconds per request. */
 interface CostRow {
@@ -114,7 +115,7 @@ async function prepareKey(url: string, upstream: string): Promise<string> {
     if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
     return (await answer.json()) as { id: number; key: string };
   };
-  const group = await create("groups", { name: "bench", platform: "anthropic" });
+  const group = await create("groups", { name: `bench ${process.pid}`, platform: "anthropic" });
   await create("accounts", {
     name: "bench",
     platform: "anthropic",

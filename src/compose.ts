@@ -106,6 +106,7 @@ function servicesOf(rooms: RequestRooms): GatewayServices {
       coordination,
       clock: systemClock,
       waitMsMax: config.accountWaitSeconds * 1_000,
+      waitersMax: config.accountWaitersMax,
     }),
     prices: new PriceBook(),
     ledger: rooms.ledger,

@@ -19,6 +19,8 @@ export interface StartHooks {
 export interface RunningGateway {
   readonly url: string;
   readonly adminToken: StoredSecret;
+  /** Ends an HTTP thread at whatever it is doing; it is replaced like any that dies. */
+  terminateHttpThread(index: number): void;
   /** Drains, books everything and ends every thread. May be called once. */
   stop(): Promise<void>;
 }
@@ -58,7 +60,12 @@ export async function startGateway(
       upstreamRequestsMax: hooks.upstreamRequestsMax,
     });
     await node.start();
-    return { url: node.url, adminToken, stop: () => node.stop() };
+    return {
+      url: node.url,
+      adminToken,
+      terminateHttpThread: (index) => node.terminateHttpThread(index),
+      stop: () => node.stop(),
+    };
   } catch (thrown) {
     await embedded?.close();
     throw thrown;

@@ -1,4 +1,4 @@
-import type { UserId } from "#domain/ids.ts";
+import type { AccountId, UserId } from "#domain/ids.ts";
 import { assert } from "#kernel/assert.ts";
 import { Link, type Port } from "#threads/link.ts";
 import type {
@@ -70,8 +70,13 @@ function reportStrayErrors({ log }: HttpThreadRooms): void {
   process.on("uncaughtException", report);
 }
 
-async function applyChange({ snapshot }: HttpThreadRooms, change: ChangeNotice): Promise<void> {
+/** Reads the row again; a changed limit also counts for those who stand in line already. */
+async function applyChange({ snapshot, coordination }: HttpThreadRooms, change: ChangeNotice): Promise<void> {
   await snapshot.apply(change as Parameters<typeof snapshot.apply>[0]);
+  const { kind, id } = change;
+  if (kind !== "user" && kind !== "account") return;
+  const holder = kind === "user" ? snapshot.user(id as UserId) : snapshot.account(id as AccountId);
+  if (holder !== undefined) coordination.slots.setLimit({ kind, id }, holder.concurrency);
 }
 
 function connectLedger({ ledger }: HttpThreadRooms, port: MessagePort): void {

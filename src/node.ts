@@ -86,6 +86,11 @@ export class Node {
     });
   }
 
+  /** Ends an HTTP thread at whatever it is doing; it is replaced like any that dies. */
+  terminateHttpThread(index: number): void {
+    this.#http.terminate(index);
+  }
+
   async stop(): Promise<void> {
     this.#isDraining = true;
     const { config, embedded, log } = this.#parts;
@@ -127,7 +132,7 @@ export class Node {
       },
       onDeath: async (index) => {
         const leases = await reapThread(this.#memory, index, config.httpThreads);
-        log.warn("thread.leases_returned", { thread: index, leases });
+        if (!this.#isDraining) log.warn("thread.leases_returned", { thread: index, leases });
       },
     });
   }

@@ -9,9 +9,6 @@ import { Fault } from "#kernel/fault.ts";
 import type { Lease } from "#kernel/lease.ts";
 import type { Snapshot } from "#snapshot/snapshot.ts";
 
-/** How many requests may wait for one account's slot. */
-const ACCOUNT_WAITERS_MAX = 100;
-
 /** An account that was chosen, with one of its slots taken. */
 export interface SelectedAccount {
   readonly account: Account;
@@ -35,6 +32,8 @@ interface SelectorParts {
   readonly clock: Clock;
   /** Longest wait for an account's slot, in milliseconds. */
   readonly waitMsMax: number;
+  /** How many requests may wait for one account's slot. */
+  readonly waitersMax: number;
 }
 
 /** Chooses accounts and takes their slots. */
@@ -43,12 +42,14 @@ export class AccountSelector {
   readonly #coordination: Pick<Coordination, "slots">;
   readonly #clock: Clock;
   readonly #waitMsMax: number;
+  readonly #waitersMax: number;
 
-  constructor({ snapshot, coordination, clock, waitMsMax }: SelectorParts) {
+  constructor({ snapshot, coordination, clock, waitMsMax, waitersMax }: SelectorParts) {
     this.#snapshot = snapshot;
     this.#coordination = coordination;
     this.#clock = clock;
     this.#waitMsMax = waitMsMax;
+    this.#waitersMax = waitersMax;
   }
 
   /**
@@ -90,7 +91,7 @@ export class AccountSelector {
     const answer = await this.#coordination.slots.acquire({
       holder: holderOf(account),
       limit: account.concurrency,
-      waitersMax: ACCOUNT_WAITERS_MAX,
+      waitersMax: this.#waitersMax,
       waitMsMax: this.#waitMsMax,
       signal,
       onWait,

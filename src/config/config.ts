@@ -113,6 +113,12 @@ export const SETTINGS = {
     max: 3_600,
     why: "Longest wait for an account's slot.",
   }),
+  accountWaitersMax: integer("ACCOUNT_WAITERS_MAX", {
+    fallback: 100,
+    min: 0,
+    max: 100_000,
+    why: "Most requests that may wait for one account's slot.",
+  }),
   pingIntervalSeconds: integer("PING_INTERVAL_SECONDS", {
     fallback: 10,
     min: 1,

@@ -71,6 +71,11 @@ export class Crew<Remote extends CrewMember> {
     return this.#restarts;
   }
 
+  /** Ends one thread at whatever it is doing; it is replaced like any that dies. */
+  terminate(index: number): void {
+    this.#members[index]?.worker.terminate();
+  }
+
   /** Ends every thread and replaces none. */
   stop(): void {
     this.#isStopping = true;

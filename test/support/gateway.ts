@@ -18,6 +18,8 @@ export interface TestGateway {
   /** Ends it in order, and returns its exit code. */
   stop(): Promise<number>;
   kill(): Promise<void>;
+  /** Writes a line to its standard input. */
+  say(line: string): void;
   /** Starts it again on the same data. */
   restart(): Promise<TestGateway>;
   /** Stops it if need be and deletes its data. */
@@ -28,9 +30,10 @@ export interface TestGateway {
 export async function startGatewayProcess(
   env: Record<string, string> = {},
   dataDir?: string,
+  entry = "src/main.ts",
 ): Promise<TestGateway> {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), "sluice-gateway-")));
-  const child = Bun.spawn([process.execPath, "src/main.ts"], {
+  const child = Bun.spawn([process.execPath, entry], {
     cwd: join(import.meta.dir, "../.."),
     env: {
       PATH: process.env["PATH"] ?? "",
@@ -42,6 +45,7 @@ export async function startGatewayProcess(
       LOG_FORMAT: "json",
       ...env,
     },
+    stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -83,7 +87,11 @@ export async function startGatewayProcess(
     admin: (method, path, body) => callAdmin(`${url}/admin${path}`, method, adminToken, body),
     stop,
     kill,
-    restart: () => startGatewayProcess(env, folder),
+    say: (line) => {
+      child.stdin.write(`${line}\n`);
+      child.stdin.flush();
+    },
+    restart: () => startGatewayProcess(env, folder, entry),
     dispose: async () => {
       await kill();
       await rm(folder, { recursive: true, force: true });
