@@ -10,8 +10,8 @@ import { SCENARIOS } from "./scenarios.ts";
 const NANOSECONDS_PER_MS = 1_000_000;
 const SEED = { apiKeyId: 1, clientAddress: "127.0.0.1", userAgent: "bench/1.0", sessionId: undefined };
 
-/** Times the parts of the request path on their own; returns a table of nanoseconds. */
-export async function microBenchmarks(): Promise<string> {
+/** Times the parts of the request path on their own, in nanoseconds. */
+export async function microBenchmarks(print: (line: string) => void): Promise<void> {
   const bench = new Bench({ time: 300, warmupTime: 100 });
   const bodies = SCENARIOS.map(({ name, body }) => [name, new TextEncoder().encode(body)] as const);
   for (const [name, body] of bodies) bench.add(`read facts: ${name}`, () => void readMessages(body, SEED));
@@ -46,7 +46,7 @@ export async function microBenchmarks(): Promise<string> {
     () => void prices.cost("anthropic", "claude-sonnet-4-6", usage, 1_000_000_000n),
   );
   await bench.run();
-  return bench.tasks.map((task) => `${task.name.padEnd(44)} ${figures(task.result)}`).join("\n");
+  for (const task of bench.tasks) print(`${task.name.padEnd(44)} ${figures(task.result)}`);
 }
 
 function figures(result: Bench["tasks"][number]["result"]): string {

@@ -9,6 +9,8 @@ export interface ServingProcess {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
+  /** Writes a line to its standard input. */
+  say(line: string): void;
   stop(): Promise<void>;
 }
 
@@ -24,6 +26,7 @@ interface ServeOptions {
 export async function serve({ name, args, env = {}, urlIn }: ServeOptions): Promise<ServingProcess> {
   const child = Bun.spawn([process.execPath, ...args], {
     env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: "20000", NODE_ENV: "production", ...env },
+    stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
   });
@@ -44,7 +47,11 @@ export async function serve({ name, args, env = {}, urlIn }: ServeOptions): Prom
     child.kill("SIGKILL");
     await child.exited;
   };
-  return { name, url, pid: child.pid, stop };
+  const say = (line: string): void => {
+    child.stdin.write(`${line}\n`);
+    child.stdin.flush();
+  };
+  return { name, url, pid: child.pid, say, stop };
 }
 
 /** CPU time a process has used so far over all its threads, in microseconds (Linux: `/proc/PID/stat`). */

@@ -77,7 +77,7 @@ export const SETTINGS = {
     why: "Largest request body; a larger one is answered 413.",
   }),
   parseOffloadBytes: integer("PARSE_OFFLOAD_BYTES", {
-    fallback: 16_384,
+    fallback: 8_192,
     min: 0,
     max: 1_073_741_824,
     why: "Bodies below this size are parsed where they arrive; larger ones on the parse threads.",
