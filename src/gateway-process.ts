@@ -5,7 +5,7 @@ import { Vault } from "#kernel/vault.ts";
 import { startEmbedded } from "#storage/engines/embedded.ts";
 import { migrate } from "#storage/migrate.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
-import { Node } from "./node.ts";
+import { Node, type ThreadKind } from "./node.ts";
 
 /** What {@link startGateway} may do between migrating and serving. */
 export interface StartHooks {
@@ -19,8 +19,8 @@ export interface StartHooks {
 export interface RunningGateway {
   readonly url: string;
   readonly adminToken: StoredSecret;
-  /** Ends an HTTP thread at whatever it is doing; it is replaced like any that dies. */
-  terminateHttpThread(index: number): void;
+  /** Ends a thread at whatever it is doing; it is replaced like any that dies. */
+  terminateThread(kind: ThreadKind, index: number): void;
   /** Drains, books everything and ends every thread. May be called once. */
   stop(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function startGateway(
     return {
       url: node.url,
       adminToken,
-      terminateHttpThread: (index) => node.terminateHttpThread(index),
+      terminateThread: (kind, index) => node.terminateThread(kind, index),
       stop: () => node.stop(),
     };
   } catch (thrown) {

@@ -31,6 +31,9 @@ const LINK_SLACK_MS = 500;
 /** Time for draining beyond the grace, in milliseconds: settling and booking. */
 const DRAIN_EXTRA_MS = 15_000;
 
+/** The kinds of threads a node has, besides the embedded database's. */
+export type ThreadKind = "http" | "parse" | "ledger";
+
 /** What a node is made of. */
 export interface NodeParts {
   readonly config: Config;
@@ -86,9 +89,10 @@ export class Node {
     });
   }
 
-  /** Ends an HTTP thread at whatever it is doing; it is replaced like any that dies. */
-  terminateHttpThread(index: number): void {
-    this.#http.terminate(index);
+  /** Ends a thread at whatever it is doing; it is replaced like any that dies. */
+  terminateThread(kind: ThreadKind, index: number): void {
+    const crews = { http: this.#http, parse: this.#parse, ledger: this.#ledger };
+    crews[kind].terminate(index);
   }
 
   async stop(): Promise<void> {

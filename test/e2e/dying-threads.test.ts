@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { startSimulator } from "#simulator/simulator.ts";
-import { createTenant, eventually, startGatewayProcess } from "#support/gateway.ts";
+import { createTenant, eventually, startGatewayProcess, usageOf } from "#support/gateway.ts";
 import { Shuffle } from "../coordination/shuffle.ts";
 
 const REQUESTS = 10_000;
@@ -59,7 +59,7 @@ test("threads that are killed under load leave no slot taken, hang nobody and di
     };
     const killer = setInterval(() => {
       kills.push(performance.now());
-      gateway.say(`kill ${kills.length % 3}`);
+      gateway.say(`kill http ${kills.length % 3}`);
     }, 2_000);
     await Promise.all(Array.from({ length: CLIENTS }, client)).finally(() => clearInterval(killer));
 
@@ -83,3 +83,81 @@ test("threads that are killed under load leave no slot taken, hang nobody and di
     await simulator.stop();
   }
 }, 180_000);
+
+test("a ledger thread that is killed under load loses no record and books none twice", async () => {
+  const simulator = await startSimulator();
+  const gateway = await startGatewayProcess(
+    { LOG_LEVEL: "error" },
+    undefined,
+    "test/support/killable-gateway.ts",
+  );
+  try {
+    const tenant = await createTenant(gateway, { upstreamUrl: simulator.url, user: { concurrency: 0 } });
+    const body = JSON.stringify({
+      model: "claude-sonnet-4-6",
+      max_tokens: 1,
+      messages: [{ role: "user", content: "Hi" }],
+      simulator: { usage: { input_tokens: 1_000, output_tokens: 0 } },
+    });
+    const send = async (): Promise<void> => {
+      const answer = await fetch(`${gateway.url}/v1/messages`, {
+        method: "POST",
+        headers: { "x-api-key": tenant.key },
+        body,
+      });
+      expect(answer.status).toBe(200);
+      await answer.text();
+    };
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(Array.from({ length: 40 }, send));
+      if (round % 3 === 0) gateway.say("kill ledger 0");
+    }
+    const rows = await eventually(
+      () => usageOf(gateway, tenant.userId),
+      (found) => found.length >= 400,
+    );
+    expect(new Set(rows.map((row) => row.request_id)).size).toBe(400);
+    const { balance_usd: balance } = await gateway.admin<{ balance_usd: string }>(
+      "GET",
+      `/users/${tenant.userId}`,
+    );
+    // 400 requests of 1,000 input tokens at 3 USD per million.
+    expect(balance).toBe("98.8");
+  } finally {
+    await gateway.dispose();
+    await simulator.stop();
+  }
+}, 60_000);
+
+test("a parse thread that is killed fails only the bodies it held, and large bodies go on being served", async () => {
+  const simulator = await startSimulator();
+  const gateway = await startGatewayProcess(
+    { LOG_LEVEL: "error" },
+    undefined,
+    "test/support/killable-gateway.ts",
+  );
+  try {
+    const tenant = await createTenant(gateway, { upstreamUrl: simulator.url, user: { concurrency: 0 } });
+    const body = JSON.stringify({
+      model: "claude-sonnet-4-6",
+      max_tokens: 1,
+      messages: [{ role: "user", content: "x".repeat(300_000) }],
+    });
+    const statuses: number[] = [];
+    const client = async (): Promise<void> => {
+      for (let request = 0; request < 30; request++) {
+        const headers = { "x-api-key": tenant.key };
+        const answer = await fetch(`${gateway.url}/v1/messages`, { method: "POST", headers, body });
+        await answer.text();
+        statuses.push(answer.status);
+      }
+    };
+    const killer = setInterval(() => gateway.say("kill parse 0"), 100);
+    await Promise.all(Array.from({ length: 8 }, client)).finally(() => clearInterval(killer));
+    expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(150);
+  } finally {
+    await gateway.dispose();
+    await simulator.stop();
+  }
+}, 60_000);

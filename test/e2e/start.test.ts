@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createTenant, startGatewayProcess } from "#support/gateway.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -45,3 +46,28 @@ test("a database that cannot be reached stops the start with a sentence", async 
   expect(output).not.toContain("hunter2");
   expect(output).not.toMatch(/\n\s+at /);
 }, 30_000);
+
+test("readiness is red when the accounts allow more requests at once than Bun does, and says what to set", async () => {
+  const gateway = await startGatewayProcess({ BUN_CONFIG_MAX_HTTP_REQUESTS: "300" });
+  try {
+    const ready = async (): Promise<Response> => await fetch(`${gateway.url}/health/ready`);
+    expect((await ready()).status).toBe(200);
+    const accounts = [{ concurrency: 200 }, { concurrency: 200 }];
+    await createTenant(gateway, { upstreamUrl: "http://127.0.0.1:1", accounts });
+    const red = await ready();
+    expect(red.status).toBe(503);
+    expect(await red.text()).toContain("BUN_CONFIG_MAX_HTTP_REQUESTS");
+  } finally {
+    await gateway.dispose();
+  }
+}, 60_000);
+
+test("the limit of upstream requests is raised without anybody setting it", async () => {
+  const gateway = await startGatewayProcess();
+  try {
+    const environment = await Bun.file(`/proc/${gateway.pid}/environ`).text();
+    expect(environment).toContain("BUN_CONFIG_MAX_HTTP_REQUESTS=65535");
+  } finally {
+    await gateway.dispose();
+  }
+}, 60_000);

@@ -1,4 +1,4 @@
-/** A gateway that ends one of its HTTP threads when told to: `kill N` on standard input. */
+/** A gateway that ends one of its threads when told to: `kill http 1` on standard input. */
 import { loadConfig } from "#config/config.ts";
 import { startGateway } from "../../src/gateway-process.ts";
 import { openProcessLog } from "../../src/process-log.ts";
@@ -12,6 +12,6 @@ const gateway = await startGateway(config, openProcessLog(config.logLevel, "json
 process.stdout.write(`Sluice serves at ${gateway.url}\n`);
 process.once("SIGTERM", () => void gateway.stop().then(() => process.exit(0)));
 for await (const line of console) {
-  const index = /^kill (\d+)$/.exec(line)?.[1];
-  if (index !== undefined) gateway.terminateHttpThread(Number(index));
+  const [, kind, index] = /^kill (http|parse|ledger) (\d+)$/.exec(line) ?? [];
+  if (kind !== undefined) gateway.terminateThread(kind as "http" | "parse" | "ledger", Number(index));
 }
