@@ -4,6 +4,8 @@ import { openStage } from "./stage.ts";
 const LIMIT = 4;
 const HOLD_MS = 100;
 const REQUESTS = 400;
+const WARM_UPS = 5;
+const WARM_UP_HOLD_MS = 2;
 
 interface Attempt {
   readonly api_key: string;
@@ -20,14 +22,14 @@ export async function handOff(print: (line: string) => void): Promise<void> {
   const stage = await openStage({ ACCOUNT_WAITERS_MAX: "1000", ACCOUNT_WAIT_SECONDS: "120" });
   try {
     const { key, upstreamKey } = await stage.tenant({ concurrency: LIMIT });
-    const send = async (requests: number): Promise<number> => {
+    const send = async (holdMs: number): Promise<number> => {
       const started = performance.now();
-      await Promise.all(Array.from({ length: requests }, () => ask(stage.sluice.url, key)));
+      await Promise.all(Array.from({ length: REQUESTS }, () => ask(stage.sluice.url, key, holdMs)));
       return performance.now() - started;
     };
-    await send(LIMIT * 4);
+    for (let warmUp = 0; warmUp < WARM_UPS; warmUp++) await send(WARM_UP_HOLD_MS);
     await fetch(`${stage.simulator.url}/_simulator/reset`, { method: "POST" });
-    const tookMs = await send(REQUESTS);
+    const tookMs = await send(HOLD_MS);
     const attempts = await attemptsOf(stage.simulator.url, upstreamKey);
     const ends = attempts.map(({ ended_at_ms: ended }) => ended).sort((a, b) => a - b);
     const arrivals = attempts.map(({ received_at_ms: received }) => received).sort((a, b) => a - b);
@@ -43,7 +45,7 @@ export async function handOff(print: (line: string) => void): Promise<void> {
   }
 }
 
-async function ask(url: string, key: string): Promise<void> {
+async function ask(url: string, key: string, holdMs: number): Promise<void> {
   const answer = await fetch(`${url}/v1/messages`, {
     method: "POST",
     headers: { "x-api-key": key },
@@ -51,7 +53,7 @@ async function ask(url: string, key: string): Promise<void> {
       model: "claude-sonnet-4-6",
       max_tokens: 1,
       messages: [{ role: "user", content: "Hi" }],
-      simulator: { delay_ms: HOLD_MS },
+      simulator: { delay_ms: holdMs },
     }),
   });
   if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
