@@ -6,8 +6,8 @@ const READY_MS_MAX = 60_000;
 /** Back-off between a thread's death and its replacement, in milliseconds, doubling from the least. */
 const RESTART_MS_MIN = 50;
 const RESTART_MS_MAX = 5_000;
-/** A thread that lived this long is replaced without back-off, in milliseconds. */
-const HEALTHY_MS = 30_000;
+/** A thread that lived this long does not die at every start, and is replaced without more back-off, in milliseconds. */
+const HEALTHY_MS = 3_000;
 
 /** What every thread of a crew answers, besides its own work. */
 export interface CrewMember {
