@@ -1,6 +1,7 @@
 import { Fault } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
 import type { Lease } from "#kernel/lease.ts";
+import type { RequestScope } from "#kernel/request-scope.ts";
 import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
 
 /**
@@ -11,16 +12,16 @@ export class UpstreamCall {
   readonly #abort = new AbortController();
   readonly #watch: Watch;
   readonly #lease: Lease;
-  readonly #clientSignal: AbortSignal;
+  readonly #scope: RequestScope;
   readonly #onClientGone = (): void => this.cancel("admit.client_gone");
   #limitCode: FaultCode = "upstream.timeout";
 
-  constructor(lease: Lease, clientSignal: AbortSignal, stallWatch: StallWatch) {
+  constructor(lease: Lease, scope: RequestScope, stallWatch: StallWatch) {
     this.#lease = lease;
-    this.#clientSignal = clientSignal;
+    this.#scope = scope;
     this.#watch = stallWatch.open(() => this.cancel(this.#limitCode));
-    clientSignal.addEventListener("abort", this.#onClientGone);
-    if (clientSignal.aborted) this.cancel("admit.client_gone");
+    scope.onClientGone = this.#onClientGone;
+    if (scope.signal.aborted) this.cancel("admit.client_gone");
   }
 
   /** Aborts with a {@link Fault} as its reason. */
@@ -41,7 +42,7 @@ export class UpstreamCall {
 
   /** From here on the client's leaving is somebody else's to decide on. */
   detachFromClient(): void {
-    this.#clientSignal.removeEventListener("abort", this.#onClientGone);
+    if (this.#scope.onClientGone === this.#onClientGone) this.#scope.onClientGone = undefined;
   }
 
   /** Breaks the exchange off. */

@@ -22,6 +22,8 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const SPACE = 0x20;
 
+const utf8 = new TextEncoder();
+
 /**
  * Finds where one field of a top-level object stands, without building a tree: looks only at structure and
  * jumps over strings. Of duplicate keys the last one counts, as in `JSON.parse`; keys written with escapes
@@ -54,6 +56,7 @@ class FieldScan {
   found: ByteRange | undefined;
   readonly #text: Uint8Array;
   readonly #name: string;
+  readonly #nameBytes: Uint8Array;
   #isWanted = false;
   /** -1 while a key is awaited. */
   #valueStart = -1;
@@ -61,10 +64,13 @@ class FieldScan {
   constructor(text: Uint8Array, name: string) {
     this.#text = text;
     this.#name = name;
+    this.#nameBytes = utf8.encode(name);
   }
 
   string(start: number, end: number): void {
-    if (this.#valueStart === -1) this.#isWanted = isKey(this.#text, start, end, this.#name);
+    if (this.#valueStart !== -1) return;
+    const key = this.#text.subarray(start + 1, end - 1);
+    this.#isWanted = isSame(key, this.#nameBytes) || isEscaped(key, this.#name);
   }
 
   punctuation(byte: number | undefined, at: number): void {
@@ -100,17 +106,19 @@ function stringEnd(text: Uint8Array, start: number): number {
   return text.length;
 }
 
-function isKey(text: Uint8Array, start: number, end: number, name: string): boolean {
-  const quoted = new TextDecoder().decode(text.subarray(start, end));
-  return quoted.includes("\\") ? unescaped(quoted) === name : quoted.slice(1, -1) === name;
+/** Compares bytes, because decoding every key would cost more than finding them. */
+function isSame(key: Uint8Array, name: Uint8Array): boolean {
+  return key.length === name.length && key.every((byte, index) => byte === name[index]);
 }
 
-function unescaped(quoted: string): unknown {
+/** Whether a key that is written with escapes means the name. */
+function isEscaped(key: Uint8Array, name: string): boolean {
+  if (!key.includes(BACKSLASH)) return false;
   try {
-    return JSON.parse(quoted);
+    return JSON.parse(`"${new TextDecoder().decode(key)}"`) === name;
   } catch {
     // A key that is no valid string is no wanted one; the parser refuses the text.
-    return undefined;
+    return false;
   }
 }
 

@@ -10,8 +10,16 @@ import type { Lease } from "./lease.ts";
 export class RequestScope {
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
+  /**
+   * Called when the client leaves while the scope is open, after everything was given back. Here because a
+   * second listener on the signal would cost every request more than all else this class does.
+   */
+  onClientGone: (() => void) | undefined;
   readonly #leases: Lease[] = [];
-  readonly #onAbort = (): void => this.close();
+  readonly #onAbort = (): void => {
+    this.close();
+    this.onClientGone?.();
+  };
   #isOpen = true;
 
   constructor(clientSignal: AbortSignal) {

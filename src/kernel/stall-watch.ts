@@ -25,7 +25,7 @@ export class StallWatch {
 
   /** Opens a watch, disarmed. Whoever opens it closes it. */
   open(onStall: () => void): Watch {
-    const entry = new Entry(this.#tickMs, onStall, (closed) => this.#drop(closed));
+    const entry = new Entry(this.#tickMs, onStall, this.#entries);
     this.#entries.add(entry);
     this.#timer ??= setInterval(() => this.#tick(), this.#tickMs);
     return entry;
@@ -36,13 +36,10 @@ export class StallWatch {
     return this.#entries.size;
   }
 
+  /** The timer ends with the first tick that finds nothing open, so that requests one by one do not each start one. */
   #tick(): void {
     for (const entry of this.#entries) entry.tick();
-  }
-
-  #drop(entry: Entry): void {
-    this.#entries.delete(entry);
-    if (this.#entries.size > 0 || this.#timer === undefined) return;
+    if (this.#entries.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
@@ -51,14 +48,14 @@ export class StallWatch {
 class Entry implements Watch {
   readonly #tickMs: number;
   readonly #onStall: () => void;
-  readonly #onClose: (entry: Entry) => void;
+  readonly #open: Set<Entry>;
   /** Ticks until the stall; 0 is disarmed. */
   #ticksLeft = 0;
 
-  constructor(tickMs: number, onStall: () => void, onClose: (entry: Entry) => void) {
+  constructor(tickMs: number, onStall: () => void, open: Set<Entry>) {
     this.#tickMs = tickMs;
     this.#onStall = onStall;
-    this.#onClose = onClose;
+    this.#open = open;
   }
 
   arm(milliseconds: number): void {
@@ -71,7 +68,7 @@ class Entry implements Watch {
 
   close(): void {
     this.#ticksLeft = 0;
-    this.#onClose(this);
+    this.#open.delete(this);
   }
 
   tick(): void {

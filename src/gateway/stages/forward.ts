@@ -26,7 +26,7 @@ export async function forward(
 ): Promise<Reply> {
   const { provider } = call;
   const { limits } = services;
-  const upstreamCall = new UpstreamCall(lease, scope.signal, services.stallWatch);
+  const upstreamCall = new UpstreamCall(lease, scope, services.stallWatch);
   try {
     upstreamCall.expectWithin(call.stream ? limits.firstByteMs : limits.responseMs, "upstream.timeout");
     const response = await services.send(provider.buildRequest(call, account), upstreamCall.signal);
