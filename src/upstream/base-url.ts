@@ -60,11 +60,6 @@ export function bareHostName(hostname: string): string {
   return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }
 
-/** Appends an absolute path (`/v1/messages`, a query may follow) to a base URL that may hold a path itself. */
-export function joinUpstreamUrl(base: string, path: string): string {
-  return withoutTrailingSlash(base) + path;
-}
-
 function readBaseUrl(text: string): BaseUrlVerdict {
   const reason = shapeProblemOf(text);
   if (reason !== undefined) return { ok: false, reason };

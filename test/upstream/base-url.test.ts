@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { joinUpstreamUrl } from "#upstream/base-url.ts";
 import { openUpstream } from "#upstream/send.ts";
 import { FORBIDDEN_SPELLINGS } from "./spellings.ts";
 
@@ -123,12 +122,4 @@ test("only the exact trusted origin is exempt", async () => {
   for (const text of ["http://127.0.0.1:4001", "https://127.0.0.1:4000", "http://127.0.0.2:4000"]) {
     expect(await upstream.checkBaseUrl(text)).toMatchObject({ ok: false });
   }
-});
-
-test.each([
-  ["https://a.example", "https://a.example/v1/messages"],
-  ["https://a.example/", "https://a.example/v1/messages"],
-  ["https://a.example/proxy/claude", "https://a.example/proxy/claude/v1/messages"],
-])("a path is appended to %s without doubling slashes", (base, url) => {
-  expect(joinUpstreamUrl(base, "/v1/messages")).toBe(url);
 });
