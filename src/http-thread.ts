@@ -15,6 +15,9 @@ import { composeHttpThread, type HttpThreadRooms } from "./compose.ts";
 /** After the grace, how long broken-off requests have to settle, in milliseconds, and how often that is looked at. */
 const SETTLE_MS_MAX = 5_000;
 const SETTLE_STEP_MS = 20;
+/** Pause before a change that could not be read is read again, in milliseconds. */
+const CHANGE_RETRY_MS = 250;
+const REASON_LENGTH_MAX = 200;
 /** How long booking what is left may take, in milliseconds. */
 const FLUSH_MS_MAX = 5_000;
 
@@ -27,6 +30,7 @@ interface Running {
 export function runHttpThread(port: Port): void {
   const main = new Link<MainThreadApi>(port);
   const running = Promise.withResolvers<Running>();
+  let changes = Promise.resolve();
   const api: HttpThreadApi = {
     start: async (init) => {
       running.resolve(await start(init as HttpThreadInit, main));
@@ -34,7 +38,12 @@ export function runHttpThread(port: Port): void {
       assert(app.server?.port, "a listening server has a port");
       return { port: app.server.port };
     },
-    applyChange: async (change) => applyChange((await running.promise).rooms, change),
+    applyChange: async (change) => {
+      const { rooms } = await running.promise;
+      // One after the other: two readings of one row must not end with the older one.
+      changes = changes.then(() => applyUntilDone(rooms, change));
+      await changes;
+    },
     applyBalances: async (balances) => {
       const { snapshot } = (await running.promise).rooms;
       for (const { userId, balanceNanos } of balances) snapshot.setBalance(userId as UserId, balanceNanos);
@@ -68,6 +77,19 @@ function reportStrayErrors({ log }: HttpThreadRooms): void {
   };
   process.on("unhandledRejection", report);
   process.on("uncaughtException", report);
+}
+
+/** A change that could not be read is tried again until it is: a key that was disabled must not go on working. */
+async function applyUntilDone(rooms: HttpThreadRooms, change: ChangeNotice): Promise<void> {
+  while (!rooms.state.isDraining) {
+    try {
+      return await applyChange(rooms, change);
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message.slice(0, REASON_LENGTH_MAX) : String(thrown);
+      rooms.log.error("snapshot.change_unread", { kind: change.kind, id: change.id, reason });
+      await Bun.sleep(CHANGE_RETRY_MS);
+    }
+  }
 }
 
 /** Reads the row again; a changed limit also counts for those who stand in line already. */

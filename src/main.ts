@@ -11,8 +11,15 @@ const config = readConfig();
 const log = openProcessLog(config.logLevel, logFormatOf(config));
 const gateway = await startOrExit();
 
-process.once("SIGTERM", () => void shutDown("SIGTERM"));
-process.once("SIGINT", () => void shutDown("SIGINT"));
+// A signal to the process group arrives more than once; the later ones must not end what the first began.
+let isStopping = false;
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.on(signal, () => {
+    if (isStopping) return;
+    isStopping = true;
+    void shutDown(signal);
+  });
+}
 
 function readConfig(): Config {
   try {

@@ -56,6 +56,7 @@ export class Node {
   readonly #ledger: Crew<LedgerThreadApi>;
   #port: number;
   #isDraining = false;
+  #hasFailed = false;
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
@@ -97,21 +98,27 @@ export class Node {
 
   async stop(): Promise<void> {
     this.#isDraining = true;
-    const { config, embedded, log } = this.#parts;
+    const { config, embedded } = this.#parts;
     const graceMs = config.shutdownGraceSeconds * 1_000;
     const drains = this.#http.links.map((link) => link.ask("drain", graceMs + DRAIN_EXTRA_MS, graceMs));
     for (const { status, reason } of await settled(drains)) {
-      if (status === "rejected") log.error("shutdown.drain_failed", { reason });
+      if (status === "rejected") this.#fail("shutdown.drain_failed", reason);
     }
     for (const { status, reason } of await settled(
       this.#ledger.links.map((link) => link.ask("close", LEDGER_MS_MAX)),
     )) {
-      if (status === "rejected") log.error("shutdown.ledger_failed", { reason });
+      if (status === "rejected") this.#fail("shutdown.ledger_failed", reason);
     }
     this.#http.stop();
     this.#parse.stop();
     this.#ledger.stop();
     await embedded?.close();
+    if (this.#hasFailed) throw new Error("not everything could be drained and booked");
+  }
+
+  #fail(event: string, reason: string): void {
+    this.#hasFailed = true;
+    this.#parts.log.error(event, { reason });
   }
 
   #httpCrew(): Crew<HttpThreadApi> {

@@ -20,7 +20,8 @@ export interface LedgerDoor {
  */
 export class ThreadLedger implements Ledger {
   readonly #unbooked = new Map<number, readonly string[]>();
-  readonly #flushes = new Set<() => void>();
+  /** Who waits for which batch to be booked, with all before it. */
+  readonly #flushes = new Map<() => void, number>();
   #door: LedgerDoor | undefined;
   #gathered: string[] = [];
   #nextBatch = 1;
@@ -35,9 +36,11 @@ export class ThreadLedger implements Ledger {
   /** A batch is in the database. */
   booked(batch: number): void {
     this.#unbooked.delete(batch);
-    if (this.#unbooked.size > 0) return;
-    for (const settle of this.#flushes) settle();
-    this.#flushes.clear();
+    // Batches are kept in the order in which they were made.
+    const [oldest = Number.POSITIVE_INFINITY] = this.#unbooked.keys();
+    for (const [settle, last] of this.#flushes) {
+      if (last < oldest) settle();
+    }
   }
 
   record(record: UsageRecord): void {
@@ -54,7 +57,7 @@ export class ThreadLedger implements Ledger {
       () => reject(new Error(`the ledger is behind by more than ${limitMs} ms`)),
       limitMs,
     );
-    this.#flushes.add(resolve);
+    this.#flushes.set(resolve, this.#nextBatch - 1);
     await promise.finally(() => {
       clearTimeout(timer);
       this.#flushes.delete(resolve);

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { AddressSet } from "#config/cidr.ts";
 
 /** Hops of `x-forwarded-for` that are looked at, from the nearest one on. */
@@ -18,6 +19,8 @@ export function clientAddress(
   for (const hop of hops) {
     const address = hop.trim();
     if (address === "") break;
+    // What is no bare address, a port beside it included, is a client nobody knows.
+    if (isIP(address) === 0) return undefined;
     nearest = address;
     if (!trusted.has(address)) break;
   }

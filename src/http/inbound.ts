@@ -18,7 +18,9 @@ export interface BodyLimits {
 export async function readBody(request: Request, { bytesMax, readMs }: BodyLimits): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > bytesMax) {
-    await discard(request);
+    const timer = Promise.withResolvers<void>();
+    const limit = setTimeout(timer.resolve, readMs);
+    await Promise.race([discard(request), timer.promise]).finally(() => clearTimeout(limit));
     throw tooLarge(bytesMax);
   }
   const { promise: late, reject } = Promise.withResolvers<never>();

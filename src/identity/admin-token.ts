@@ -5,7 +5,9 @@ import { bearerToken } from "./presented-key.ts";
 /** Whether a request carries the admin token, compared in constant time. */
 export function hasAdminToken(headers: Headers, token: Secret): boolean {
   const presented = bearerToken(headers);
-  return presented !== undefined && timingSafeEqual(digest(presented), digest(token.reveal()));
+  return (
+    presented !== undefined && presented !== "" && timingSafeEqual(digest(presented), digest(token.reveal()))
+  );
 }
 
 function digest(text: string): Buffer {

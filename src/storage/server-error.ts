@@ -18,11 +18,11 @@ export function sqlStateOf(thrown: unknown): string | undefined {
 }
 
 /**
- * Whether the server refused what it was given (SQLSTATE classes 22 "data exception" and 23 "integrity
- * constraint violation"), so that offering the same again is of no use.
+ * Whether the server refused what it was given (SQLSTATE classes 22 "data exception", 23 "integrity
+ * constraint violation" and 54 "program limit exceeded"), so that offering the same again is of no use.
  */
 export function isDataRefused(thrown: unknown): boolean {
-  return /^2[23]/.test(sqlStateOf(thrown) ?? "");
+  return /^(22|23|54)/.test(sqlStateOf(thrown) ?? "");
 }
 
 function isServerError(value: unknown): value is ServerError {

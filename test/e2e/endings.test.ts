@@ -192,6 +192,18 @@ test("1,000 streams left at random bytes: one row each, nothing in flight, memor
   expect(await inFlight(tenant)).toBe(0);
 }, 120_000);
 
+test("an upstream id of any length is booked with the rest", async () => {
+  const tenant = await tenantFor();
+  const id = Array.from({ length: 6_000 }, (_, at) =>
+    String.fromCharCode(33 + ((at * 7919 + (at >> 3)) % 90)),
+  ).join("");
+  await (await stream(tenant.key, { headers: { "request-id": id } })).text();
+  await eventually(
+    () => usageOf(gateway, tenant.userId),
+    (rows) => rows.length === 1,
+  );
+});
+
 test("a client that stops reading 200 MB holds up the upstream, not our memory", async () => {
   const tenant = await tenantFor();
   const leaving = new AbortController();

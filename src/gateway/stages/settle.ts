@@ -12,6 +12,9 @@ import { logRequest } from "#gateway/request-log.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import type { Fault } from "#kernel/fault.ts";
 
+/** Longest upstream request id that is kept, in characters; Anthropic's have 28. */
+const UPSTREAM_ID_LENGTH_MAX = 256;
+
 /** How a request that got an answer ended. */
 interface Outcome extends StreamEnding {
   readonly httpStatus: number;
@@ -26,7 +29,7 @@ export function settle(
   { reply }: Delivered,
   services: GatewayServices,
 ): void {
-  const upstreamRequestId = reply.headers["request-id"];
+  const upstreamRequestId = shortened(reply.headers["request-id"]);
   const book = (ending: StreamEnding): void =>
     finish(call, attempts, { ...ending, httpStatus: reply.status, upstreamRequestId }, services);
   if (reply.kind === "stream") void reply.ended.then(book);
@@ -47,7 +50,7 @@ export function settleFault(
     usageComplete: !isGone,
     firstTokenAt: undefined,
     httpStatus: fault.status,
-    upstreamRequestId: fault.relayed?.headers["request-id"],
+    upstreamRequestId: shortened(fault.relayed?.headers["request-id"]),
     fault,
   };
   services.metrics.fault(fault.code);
@@ -87,6 +90,11 @@ function finish(call: ParsedCall, attempts: AttemptLog, outcome: Outcome, servic
   }
   metrics.requestEnded(call.operation, httpStatus, durationMs);
   logRequest(log, { call, durationMs, httpStatus, attempts, record, fault });
+}
+
+/** An upstream's id is kept only as far as an index can hold it. */
+function shortened(upstreamRequestId: string | undefined): string | undefined {
+  return upstreamRequestId?.slice(0, UPSTREAM_ID_LENGTH_MAX);
 }
 
 function recordOf(
