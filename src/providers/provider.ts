@@ -9,7 +9,7 @@ import type { StreamMeter } from "#protocols/stream-meter.ts";
 /** What a client may ask of a provider. */
 export type Operation = "messages" | "count-tokens";
 
-/** What a client asked for, in the words the pipeline uses. Frozen before the first attempt. */
+/** What a client asked for, in the words the pipeline uses. Attempts read it and never change it. */
 export interface Call {
   readonly operation: Operation;
   readonly dialect: Dialect;

@@ -6,7 +6,7 @@ import type { SessionSeed } from "#protocols/call-facts.ts";
 import { providerFor } from "#providers/registry.ts";
 
 /**
- * Reads the body and the facts routing needs. After this the call is frozen.
+ * Reads the body and the facts routing needs. No later stage changes what is read here.
  *
  * @throws Fault `parse.*`, or `select.no_account` for a platform that cannot be served yet.
  */
