@@ -111,7 +111,7 @@ export const SETTINGS = {
     fallback: 30,
     min: 0,
     max: 3_600,
-    why: "Longest wait for an account's slot.",
+    why: "Longest wait for an account's slot, where the conversation is not bound to it.",
   }),
   accountWaitersMax: integer("ACCOUNT_WAITERS_MAX", {
     fallback: 100,
@@ -123,13 +123,13 @@ export const SETTINGS = {
     fallback: 10,
     min: 1,
     max: 60,
-    why: "Pause between the pings that a streaming client gets while it waits.",
+    why: "Pause between the pings that a streaming client gets while it waits for its answer to begin.",
   }),
   firstTokenSeconds: integer("FIRST_TOKEN_TIMEOUT_SECONDS", {
     fallback: 120,
     min: 1,
     max: 3_600,
-    why: "Longest wait for the first byte of a streamed answer.",
+    why: "Longest wait for the first piece of content of a streamed answer, before another account is tried.",
   }),
   responseSeconds: integer("RESPONSE_TIMEOUT_SECONDS", {
     fallback: 600,

@@ -1,4 +1,12 @@
 import type { Secret } from "#kernel/secret.ts";
+import type {
+  AccountQuota,
+  QueueMode,
+  RpmLimit,
+  SessionLimit,
+  UnschedulableRule,
+  WindowCostLimit,
+} from "./account-limits.ts";
 import type { AccountId, GroupId } from "./ids.ts";
 import type { Platform } from "./platform.ts";
 
@@ -27,8 +35,23 @@ export interface Account {
   readonly priority: number;
   /** Requested model, or a pattern ending in `*`, to the model that is sent. Undefined: every model as asked. */
   readonly modelMapping: Readonly<Record<string, string>> | undefined;
-  /** Milliseconds since the Unix epoch; undefined: never. */
+  /** Milliseconds since the Unix epoch; undefined: never. From then on it is not used, unless told otherwise. */
   readonly expiresAtMs: number | undefined;
+  /** What its load is measured against; its concurrency unless told otherwise, and at least 1. */
+  readonly loadFactor: number;
+  readonly quota: AccountQuota | undefined;
+  readonly windowCost: WindowCostLimit | undefined;
+  readonly rpm: RpmLimit | undefined;
+  readonly sessions: SessionLimit | undefined;
+  /** Undefined: as the setting says. */
+  readonly userMessageQueue: QueueMode | undefined;
+  /** Warm-up requests of coding assistants are answered here and not sent on. */
+  readonly interceptsWarmup: boolean;
+  readonly unschedulableRules: readonly UnschedulableRule[];
+  /** When given, only error answers with these statuses change the account's state; empty: every one does, for good. */
+  readonly handledStatuses: readonly number[] | undefined;
+  /** Behind the address is a pool of its own: errors say nothing about this account, and a retry may meet another. */
+  readonly isPool: boolean;
   /** The credential that is sent upstream. */
   readonly credential: Secret;
 }

@@ -12,4 +12,6 @@ export interface ApiKey {
   /** Addresses and CIDR ranges; empty: every address. */
   readonly ipAllow: readonly string[];
   readonly ipDeny: readonly string[];
+  /** Answers carry a short account of how they came about. */
+  readonly hasTraceHeader: boolean;
 }

@@ -1,4 +1,4 @@
-import type { GroupId } from "./ids.ts";
+import type { AccountId, GroupId } from "./ids.ts";
 import type { Platform } from "./platform.ts";
 
 /** Whether a group's users pay from their balance or from a subscription. */
@@ -13,4 +13,11 @@ export interface Group {
   readonly status: "active" | "disabled";
   /** Parts per billion: 1_000_000_000n is 1.0. */
   readonly rateMultiplierNanos: bigint;
+  readonly claudeCodeOnly: boolean;
+  /** Serves those that may not use this group, where it is for Claude Code only. */
+  readonly fallbackGroupId: GroupId | undefined;
+  /** Serves requests that this group's accounts refuse as too long. */
+  readonly fallbackGroupIdOnInvalidRequest: GroupId | undefined;
+  /** Model, or a pattern ending in `*`, to the accounts that serve it first. */
+  readonly modelRouting: Readonly<Record<string, readonly AccountId[]>> | undefined;
 }

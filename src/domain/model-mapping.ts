@@ -2,17 +2,29 @@
 export type ModelMapping = Readonly<Record<string, string>>;
 
 /**
- * The model to send for a requested one: an exact name first, else the longest pattern that fits (of equally
- * long ones there is only one). Without a mapping every model is sent as asked; undefined: not supported.
+ * The model to send for a requested one. Without a mapping every model is sent as asked; undefined: not
+ * supported.
  */
 export function mappedModel(mapping: ModelMapping | undefined, model: string): string | undefined {
   if (mapping === undefined) return model;
-  if (Object.hasOwn(mapping, model)) return mapping[model];
-  const patterns = Object.keys(mapping).filter(
-    (pattern) => pattern.endsWith("*") && model.startsWith(pattern.slice(0, -1)),
-  );
-  const longest = patterns.reduce((best, next) => (next.length > best.length ? next : best), "");
-  const target = longest === "" ? undefined : mapping[longest];
+  const target = longestMatch(mapping, model);
   // A pattern as the target means "as asked".
   return target?.endsWith("*") ? model : target;
+}
+
+/**
+ * The entry for a model in a table of names and patterns that end in `*`: the exact name first, else the
+ * longest pattern that fits (of equally long ones there is only one). Undefined: there is none.
+ */
+export function longestMatch<Value>(
+  table: Readonly<Record<string, Value>>,
+  model: string,
+): Value | undefined {
+  if (Object.hasOwn(table, model)) return table[model];
+  let longest = "";
+  for (const pattern of Object.keys(table)) {
+    const fits = pattern.endsWith("*") && model.startsWith(pattern.slice(0, -1));
+    if (fits && pattern.length > longest.length) longest = pattern;
+  }
+  return longest === "" ? undefined : table[longest];
 }

@@ -8,6 +8,8 @@ export interface Principal {
   readonly group: Group;
   /** Requests at once for this user; 0 means unlimited. */
   readonly concurrency: number;
+  /** Answers carry a short account of how they came about. */
+  readonly hasTraceHeader: boolean;
 }
 
 /** How many requests may queue behind a user's slots: `max(concurrency, 1) + 20`. */

@@ -27,16 +27,38 @@ export class Authenticator {
    * @throws Fault `auth.*` with the first reason why the key may not be used.
    */
   authenticate(presented: string, clientAddress: string | undefined): Principal {
-    const { snapshot, clock } = this.#parts;
     const key = this.#find(presented);
-    if (key.status !== "active") throw new Fault("auth.key_disabled");
-    if (key.expiresAtMs !== undefined && key.expiresAtMs <= clock.now()) throw new Fault("auth.key_expired");
+    this.#checkKey(key);
     if (!isAddressAllowed(key, clientAddress)) throw new Fault("auth.address_denied");
-    const user = snapshot.user(key.userId);
+    return this.#principalOf(key);
+  }
+
+  /**
+   * Who the caller is now: a principal that was found some time ago, read again.
+   *
+   * @throws Fault `auth.*` when the key, its user or its group may not be used any more.
+   */
+  renew({ apiKeyId }: Principal): Principal {
+    const key = this.#parts.snapshot.apiKey(apiKeyId);
+    if (key === undefined) throw new Fault("auth.key_invalid");
+    this.#checkKey(key);
+    return this.#principalOf(key);
+  }
+
+  #checkKey({ status, expiresAtMs }: ApiKey): void {
+    if (status !== "active") throw new Fault("auth.key_disabled");
+    if (expiresAtMs !== undefined && expiresAtMs <= this.#parts.clock.now()) {
+      throw new Fault("auth.key_expired");
+    }
+  }
+
+  #principalOf({ id, userId, groupId, hasTraceHeader }: ApiKey): Principal {
+    const { snapshot } = this.#parts;
+    const user = snapshot.user(userId);
     if (user === undefined || user.status !== "active") throw new Fault("auth.user_disabled");
-    const group = snapshot.group(key.groupId);
+    const group = snapshot.group(groupId);
     if (group === undefined || group.status !== "active") throw new Fault("auth.group_disabled");
-    return { userId: user.id, apiKeyId: key.id, group, concurrency: user.concurrency };
+    return { userId: user.id, apiKeyId: id, group, concurrency: user.concurrency, hasTraceHeader };
   }
 
   #find(presented: string): ApiKey {

@@ -1,13 +1,18 @@
 import type { Account } from "#domain/account.ts";
+import type { AccountQuota, RpmLimit } from "#domain/account-limits.ts";
 import type { ApiKey } from "#domain/api-key.ts";
+import type { ErrorRule } from "#domain/error-rule.ts";
 import type { Group } from "#domain/group.ts";
 import type { User } from "#domain/user.ts";
 import { Secret } from "#kernel/secret.ts";
 import type { Vault } from "#kernel/vault.ts";
 import type { AccountRow } from "#storage/repositories/accounts.ts";
 import type { ApiKeyRow } from "#storage/repositories/api-keys.ts";
+import type { ErrorRuleRow } from "#storage/repositories/error-rules.ts";
 import type { GroupRow } from "#storage/repositories/groups.ts";
 import type { UserRow } from "#storage/repositories/users.ts";
+
+const MS_PER_MINUTE = 60_000;
 
 /** Where an account's credentials are sealed for. */
 export function placeOfAccount(id: number): string {
@@ -20,8 +25,19 @@ export function userOf({ id, status, balanceNanos, concurrency }: UserRow): User
 }
 
 /** A stored group as requests see it. */
-export function groupOf({ id, name, platform, status, rateMultiplierNanos }: GroupRow): Group {
-  return { id, name, platform, status, rateMultiplierNanos };
+export function groupOf(row: GroupRow): Group {
+  const { id, name, platform, status, rateMultiplierNanos, claudeCodeOnly } = row;
+  return {
+    id,
+    name,
+    platform,
+    status,
+    rateMultiplierNanos,
+    claudeCodeOnly,
+    fallbackGroupId: row.fallbackGroupId ?? undefined,
+    fallbackGroupIdOnInvalidRequest: row.fallbackGroupIdOnInvalidRequest ?? undefined,
+    modelRouting: row.modelRouting ?? undefined,
+  };
 }
 
 /** A stored API key as requests see it. */
@@ -36,6 +52,7 @@ export function apiKeyOf(row: ApiKeyRow): ApiKey {
     expiresAtMs: expiresAtMs ?? undefined,
     ipAllow,
     ipDeny,
+    hasTraceHeader: row.traceHeader,
   };
 }
 
@@ -57,9 +74,79 @@ export function accountOf(row: AccountRow, vault: Vault): Account {
     concurrency: row.concurrency,
     priority: row.priority,
     modelMapping: row.modelMapping ?? undefined,
-    expiresAtMs: row.expiresAtMs ?? undefined,
+    expiresAtMs: row.pausesWhenExpired ? (row.expiresAtMs ?? undefined) : undefined,
+    ...limitsOf(row),
+    userMessageQueue: row.userMessageQueue ?? undefined,
+    interceptsWarmup: row.interceptWarmup,
+    unschedulableRules: row.unschedulableRules,
+    handledStatuses: row.handledStatuses ?? undefined,
+    isPool: row.isPool,
     credential: new Secret(readApiKey(vault.open(row.credentialsSealed, placeOfAccount(row.id)))),
   };
+}
+
+/** A stored rule as answers are matched against it; undefined while it is switched off. */
+export function errorRuleOf(row: ErrorRuleRow): ErrorRule | undefined {
+  if (!row.enabled) return undefined;
+  const { id, priority, platforms, statuses, keywords, match, skipsMonitoring } = row;
+  return {
+    id,
+    priority,
+    platforms,
+    statuses,
+    keywords,
+    match,
+    responseStatus: row.responseStatus ?? undefined,
+    message: row.message ?? undefined,
+    skipsMonitoring,
+  };
+}
+
+type Limits = Pick<Account, "loadFactor" | "rpm" | "sessions" | "quota" | "windowCost">;
+
+function limitsOf(row: AccountRow): Limits {
+  const { concurrency, maxSessions } = row;
+  return {
+    loadFactor: row.loadFactor ?? Math.max(1, concurrency),
+    rpm: rpmOf(row),
+    sessions:
+      maxSessions === null
+        ? undefined
+        : { sessionsMax: maxSessions, idleMs: row.sessionIdleMinutes * MS_PER_MINUTE },
+    quota: quotaOf(row),
+    windowCost:
+      row.windowCostLimitNanos === null
+        ? undefined
+        : {
+            limitNanos: Number(row.windowCostLimitNanos),
+            stickyReserveNanos: Number(row.windowCostStickyReserveNanos),
+          },
+  };
+}
+
+/** Bound conversations get room for what the account can have under way at once, at least a fifth of the limit. */
+function rpmOf({ baseRpm, rpmStrategy, rpmStickyBuffer, ...row }: AccountRow): RpmLimit | undefined {
+  if (baseRpm === null) return undefined;
+  const suggested = Math.max(row.concurrency + (row.maxSessions ?? 0), Math.floor(baseRpm / 5), 1);
+  return { base: baseRpm, strategy: rpmStrategy, stickyBuffer: rpmStickyBuffer ?? suggested };
+}
+
+function quotaOf(row: AccountRow): AccountQuota | undefined {
+  const { quotaNanos, quotaDailyNanos, quotaWeeklyNanos } = row;
+  if (quotaNanos === null && quotaDailyNanos === null && quotaWeeklyNanos === null) return undefined;
+  return {
+    totalNanos: numberOf(quotaNanos),
+    dailyNanos: numberOf(quotaDailyNanos),
+    weeklyNanos: numberOf(quotaWeeklyNanos),
+    reset: row.quotaReset,
+    resetHour: row.quotaResetHour,
+    resetWeekday: row.quotaResetWeekday,
+    resetTimezone: row.quotaResetTimezone,
+  };
+}
+
+function numberOf(nanos: bigint | null): number | undefined {
+  return nanos === null ? undefined : Number(nanos);
 }
 
 function readApiKey(credentials: string): string {

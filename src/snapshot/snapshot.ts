@@ -1,13 +1,17 @@
 import type { Account } from "#domain/account.ts";
+import type { CoolingReason } from "#domain/account-event.ts";
 import type { ApiKey } from "#domain/api-key.ts";
+import type { ErrorRule } from "#domain/error-rule.ts";
 import type { Group } from "#domain/group.ts";
 import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
+import { DEFAULT_SETTINGS, type RuntimeSettings } from "#domain/settings.ts";
 import type { User } from "#domain/user.ts";
 import type { Log } from "#kernel/log.ts";
 import type { Vault } from "#kernel/vault.ts";
 import type { AccountRow } from "#storage/repositories/accounts.ts";
+import { runtimeSettings } from "#storage/repositories/settings.ts";
 import type { SnapshotKey, SnapshotRepository } from "#storage/repositories/snapshot.ts";
-import { accountOf, apiKeyOf, groupOf, userOf } from "./rows.ts";
+import { accountOf, apiKeyOf, errorRuleOf, groupOf, userOf } from "./rows.ts";
 
 /** Where a snapshot's rows come from. */
 export interface SnapshotParts {
@@ -16,10 +20,17 @@ export interface SnapshotParts {
   readonly log: Log;
 }
 
+/** Until when an account is to be left alone, as it was last noted. */
+export interface StoredRest {
+  readonly id: AccountId;
+  /** Milliseconds since the Unix epoch. */
+  readonly untilMs: number;
+  readonly reason: CoolingReason;
+}
+
 /**
  * Keys, users, groups and accounts as this thread knows them, in memory, so that a request needs no
- * database. Changed only by `load` and `apply`; rows are replaced, never
- * edited, except a user's balance.
+ * database. Changed only by `load`, `apply` and `setBalance`; rows are replaced, never edited.
  */
 export class Snapshot {
   readonly #parts: SnapshotParts;
@@ -29,30 +40,51 @@ export class Snapshot {
   readonly #accountsByGroup = new Map<number, readonly Account[]>();
   readonly #keysByHash = new Map<string, ApiKey>();
   readonly #hashByKeyId = new Map<number, string>();
+  readonly #errorRules = new Map<number, ErrorRule>();
+  #sortedRules: readonly ErrorRule[] = [];
+  #settings: RuntimeSettings = DEFAULT_SETTINGS;
+  #accountsVersion = 0;
 
   constructor(parts: SnapshotParts) {
     this.#parts = parts;
   }
 
-  /** Reads everything. */
-  async load(): Promise<void> {
+  /** Reads everything. Gives the rests that accounts were noted to have, over or not. */
+  async load(): Promise<readonly StoredRest[]> {
     const rows = await this.#parts.rows.loadAll();
     for (const row of rows.users) this.#users.set(row.id, userOf(row));
     for (const row of rows.groups) this.#groups.set(row.id, groupOf(row));
     for (const row of rows.accounts) put(this.#accounts, row.id, this.#opened(row));
     for (const row of rows.apiKeys) this.#putKey(row.id, apiKeyOf(row));
     this.#indexAccounts();
+    for (const row of rows.errorRules) put(this.#errorRules, row.id, errorRuleOf(row));
+    this.#sortRules();
+    this.#settings = runtimeSettings(rows.settings);
+    return rows.accounts.flatMap(({ id, coolingUntilMs, coolingReason }) =>
+      coolingUntilMs === null || coolingReason === null
+        ? []
+        : [{ id, untilMs: coolingUntilMs, reason: coolingReason }],
+    );
   }
 
   /** Reads one row again, after it was changed or deleted anywhere. */
   async apply(key: SnapshotKey): Promise<void> {
     const entry = await this.#parts.rows.loadOne(key);
-    if (entry.kind === "user") put(this.#users, entry.id, entry.row && userOf(entry.row));
-    else if (entry.kind === "group") put(this.#groups, entry.id, entry.row && groupOf(entry.row));
-    else if (entry.kind === "api-key") this.#putKey(entry.id, entry.row && apiKeyOf(entry.row));
-    else {
-      put(this.#accounts, entry.id, entry.row && this.#opened(entry.row));
-      this.#indexAccounts();
+    switch (entry.kind) {
+      case "user":
+        return put(this.#users, entry.id, entry.row && userOf(entry.row));
+      case "group":
+        return put(this.#groups, entry.id, entry.row && groupOf(entry.row));
+      case "api-key":
+        return this.#putKey(entry.id, entry.row && apiKeyOf(entry.row));
+      case "account":
+        put(this.#accounts, entry.id, entry.row && this.#opened(entry.row));
+        return this.#indexAccounts();
+      case "error-rule":
+        put(this.#errorRules, entry.id, entry.row && errorRuleOf(entry.row));
+        return this.#sortRules();
+      case "settings":
+        this.#settings = runtimeSettings(entry.rows);
     }
   }
 
@@ -76,6 +108,25 @@ export class Snapshot {
 
   accountsOf(group: GroupId): readonly Account[] {
     return this.#accountsByGroup.get(group) ?? [];
+  }
+
+  /** Changes whenever an account does, so that what was derived from them can be kept until then. */
+  get accountsVersion(): number {
+    return this.#accountsVersion;
+  }
+
+  /** In the order in which they are tried. */
+  get errorRules(): readonly ErrorRule[] {
+    return this.#sortedRules;
+  }
+
+  get settings(): RuntimeSettings {
+    return this.#settings;
+  }
+
+  apiKey(id: ApiKeyId): ApiKey | undefined {
+    const hash = this.#hashByKeyId.get(id);
+    return hash === undefined ? undefined : this.#keysByHash.get(hash);
   }
 
   apiKeyByHash(hash: string): ApiKey | undefined {
@@ -110,7 +161,12 @@ export class Snapshot {
     if (key !== undefined) this.#keysByHash.set(key.hash, key);
   }
 
+  #sortRules(): void {
+    this.#sortedRules = [...this.#errorRules.values()].sort((a, b) => a.priority - b.priority || a.id - b.id);
+  }
+
   #indexAccounts(): void {
+    this.#accountsVersion++;
     this.#accountsByGroup.clear();
     const byGroup = new Map<number, Account[]>();
     for (const account of this.#accounts.values()) {

@@ -1,6 +1,9 @@
 import { openDatabase } from "./database.ts";
+import { AccountEventRepository } from "./repositories/account-events.ts";
+import { AccountSpendRepository } from "./repositories/account-spend.ts";
 import { AccountRepository } from "./repositories/accounts.ts";
 import { ApiKeyRepository } from "./repositories/api-keys.ts";
+import { ErrorRuleRepository } from "./repositories/error-rules.ts";
 import { GroupRepository } from "./repositories/groups.ts";
 import { SettingRepository } from "./repositories/settings.ts";
 import { SnapshotRepository } from "./repositories/snapshot.ts";
@@ -12,8 +15,11 @@ export interface Storage {
   readonly users: UserRepository;
   readonly groups: GroupRepository;
   readonly accounts: AccountRepository;
+  readonly accountEvents: AccountEventRepository;
+  readonly accountSpend: AccountSpendRepository;
   readonly apiKeys: ApiKeyRepository;
   readonly usage: UsageRepository;
+  readonly errorRules: ErrorRuleRepository;
   readonly settings: SettingRepository;
   readonly snapshot: SnapshotRepository;
   /** Whether the database answers a query. Does not throw. */
@@ -29,8 +35,11 @@ export function openStorage(url: string, limits: { readonly connectionsMax: numb
     users: new UserRepository(db),
     groups: new GroupRepository(db),
     accounts: new AccountRepository(db),
+    accountEvents: new AccountEventRepository(db),
+    accountSpend: new AccountSpendRepository(db),
     apiKeys: new ApiKeyRepository(db),
     usage: new UsageRepository(db),
+    errorRules: new ErrorRuleRepository(db),
     settings: new SettingRepository(db),
     snapshot: new SnapshotRepository(db),
     isReachable: () =>

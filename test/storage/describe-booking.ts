@@ -38,7 +38,7 @@ export function describeBooking(engine: string, start: () => Promise<TestServer>
       const second = await book([...records, late, late]);
       expect(second.inserted).toBe(1);
       expect(second.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_877n }]);
-      expect(await book(records)).toEqual({ inserted: 0, balances: [] });
+      expect(await book(records)).toEqual({ inserted: 0, balances: [], spends: [] });
       expect((await storage.apiKeys.get(cast.apiKeyId))?.quotaUsedNanos).toBe(123n);
       expect((await storage.users.get(cast.userId))?.balanceNanos).toBe(999_999_877n);
     });
@@ -94,7 +94,7 @@ export function describeBooking(engine: string, start: () => Promise<TestServer>
     });
 
     test("an empty batch changes nothing", async () => {
-      expect(await book([])).toEqual({ inserted: 0, balances: [] });
+      expect(await book([])).toEqual({ inserted: 0, balances: [], spends: [] });
     });
 
     test("records are found by every filter, alone and together", async () => {

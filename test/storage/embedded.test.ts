@@ -1,6 +1,10 @@
 import { freshEmbeddedDatabase } from "#support/servers.ts";
+import { describeAccountSpend } from "./describe-account-spend.ts";
 import { describeBooking } from "./describe-booking.ts";
+import { describeScheduling } from "./describe-scheduling.ts";
 import { describeStorage } from "./describe-storage.ts";
 
 describeStorage("the embedded database", freshEmbeddedDatabase);
 describeBooking("the embedded database", freshEmbeddedDatabase);
+describeScheduling("the embedded database", freshEmbeddedDatabase);
+describeAccountSpend("the embedded database", freshEmbeddedDatabase);

@@ -1,10 +1,14 @@
 import { describe } from "bun:test";
 import { freshPostgresDatabase } from "#support/servers.ts";
+import { describeAccountSpend } from "./describe-account-spend.ts";
 import { describeBooking } from "./describe-booking.ts";
+import { describeScheduling } from "./describe-scheduling.ts";
 import { describeStorage } from "./describe-storage.ts";
 
 // Without a server there is nothing to test against; `bun run check` always brings one.
 describe.skipIf(process.env["TEST_DATABASE_URL"] === undefined)("with a server", () => {
   describeStorage("PostgreSQL", freshPostgresDatabase);
   describeBooking("PostgreSQL", freshPostgresDatabase);
+  describeScheduling("PostgreSQL", freshPostgresDatabase);
+  describeAccountSpend("PostgreSQL", freshPostgresDatabase);
 });

@@ -8,8 +8,10 @@ import { deleted, type Written, written } from "#storage/written.ts";
 /** An account as stored, with the groups it serves. The credential is sealed. Null means not set. */
 export type AccountRow = Readonly<typeof accounts.$inferSelect> & { readonly groupIds: readonly GroupId[] };
 
-/** What may be said about an account at create. Its id comes first, from {@link AccountRepository.nextId}. */
-export type NewAccount = Readonly<Omit<typeof accounts.$inferInsert, "createdAtMs" | "updatedAtMs">> & {
+/** What may be said about an account at create; what it rests for, its events say. Its id comes first, from {@link AccountRepository.nextId}. */
+export type NewAccount = Readonly<
+  Omit<typeof accounts.$inferInsert, "coolingUntilMs" | "coolingReason" | "createdAtMs" | "updatedAtMs">
+> & {
   readonly id: AccountId;
   readonly groupIds: readonly GroupId[];
 };
@@ -71,6 +73,19 @@ export class AccountRepository {
       .orderBy(desc(accounts.id))
       .limit(rowsToRead(page));
     return pageOf(rows, page);
+  }
+
+  /** Those of the ids that no account has. */
+  async missing(ids: readonly AccountId[]): Promise<ReadonlySet<AccountId>> {
+    // One value, because a statement takes no more than 65,535 of them.
+    const asked = sql`select value::bigint from json_array_elements_text(${JSON.stringify(ids)}::json)`;
+    const known = await this.#db
+      .select({ id: accounts.id })
+      .from(accounts)
+      .where(sql`${accounts.id} in (${asked})`);
+    const missing = new Set(ids);
+    for (const { id } of known) missing.delete(id);
+    return missing;
   }
 
   /** Changes an account and, when given, its groups, both or neither. Conflicts `not_found`, `unknown_reference`. */

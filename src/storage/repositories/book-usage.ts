@@ -1,6 +1,8 @@
-import { type SQL, sql } from "drizzle-orm";
-import type { UserId } from "#domain/ids.ts";
+import { sql } from "drizzle-orm";
+import type { AccountId, UserId } from "#domain/ids.ts";
+import { QUARTER_MS, type QuarterSpend } from "#domain/quarter-spend.ts";
 import type { Database } from "#storage/engines/postgres.ts";
+import { accountSpend } from "#storage/schema/account-spend.ts";
 import { apiKeys } from "#storage/schema/api-keys.ts";
 import { usage } from "#storage/schema/usage.ts";
 import { users } from "#storage/schema/users.ts";
@@ -11,10 +13,9 @@ export interface Booking {
   readonly inserted: number;
   /** Balances after the booking, of the users it charged. */
   readonly balances: readonly { readonly userId: UserId; readonly balanceNanos: bigint }[];
+  /** All that is booked for the quarters it added costs to, by account. */
+  readonly spends: readonly QuarterSpend[];
 }
-
-/** The builder inside the transaction that makes a booking one act. */
-type Transaction = Pick<Database, "execute">;
 
 /** Columns of a record, with their types, named as in `src/domain/usage-line.ts`. */
 const COLUMNS = {
@@ -42,35 +43,48 @@ const COLUMNS = {
   attempts: "integer",
 } as const;
 
-const NAMES = Object.keys(COLUMNS).join(", ");
-const TYPED = Object.entries(COLUMNS)
-  .map(([name, type]) => `${name} ${type}`)
-  .join(", ");
-const NAME_LIST: SQL = sql.raw(NAMES);
-const TYPED_LIST: SQL = sql.raw(`${TYPED}, created_at_ms bigint`);
+const NAMES = sql.raw(Object.keys(COLUMNS).join(", "));
+const TYPED = sql.raw(
+  Object.entries({ ...COLUMNS, created_at_ms: "bigint" })
+    .map(([name, type]) => `${name} ${type}`)
+    .join(", "),
+);
+const QUARTER_SECONDS = sql.raw(String(QUARTER_MS / 1_000));
+
+/** The one row that the statement answers with. */
+interface Answer extends Record<string, unknown> {
+  readonly inserted: number;
+  readonly balances: readonly { readonly id: number; readonly nanos: string }[];
+  readonly spends: readonly { readonly id: number; readonly ms: number; readonly nanos: number }[];
+}
 
 /**
- * Puts records on file and charges for those that were not there before. The records are lines of JSON, which
- * the database takes apart: a thousand of them are one parameter and cost this process nothing.
+ * Puts records on file and charges for those that were not there before: the users, the keys, and the accounts
+ * that served them. It is one statement, and with that one transaction and one round trip. The records are
+ * lines of JSON, which the database takes apart: a thousand of them are one parameter and cost this process
+ * nothing.
  *
- * Rows are always locked in the same order (users, then keys, each by id), so two bookings at the same time
- * wait for each other and never form a deadlock.
+ * Rows are always locked in the same order (users, keys, records, quarters of accounts, each by its key), so
+ * two bookings at the same time wait for each other and never form a deadlock. An update that finds its row
+ * changed since the statement began is made again on the row as it is then.
  */
-export async function bookUsage(db: Transaction, lines: readonly string[]): Promise<Booking> {
-  const records = sql`(${`[${lines.join(",")}]`}::text)::json`;
-  await lockInOrder(db, { table: users, column: sql`user_id` }, records);
-  await lockInOrder(db, { table: apiKeys, column: sql`api_key_id` }, records);
-  const [row] = await db.execute<{
-    inserted: number;
-    balances: readonly { id: number; nanos: string }[];
-  }>(sql`
-    with inserted as (
-      insert into ${usage} (${NAME_LIST}, created_at)
-      select ${NAME_LIST}, to_timestamp(created_at_ms / 1000.0)
-      from json_to_recordset(${records}) as given (${TYPED_LIST})
+export async function bookUsage(db: Pick<Database, "execute">, lines: readonly string[]): Promise<Booking> {
+  const [row] = await db.execute<Answer>(sql`
+    with given as materialized (
+      select * from json_to_recordset((${`[${lines.join(",")}]`}::text)::json) as line (${TYPED})
+    ), locked_users as materialized (
+      select id from ${users} where id in (select user_id from given) order by id for no key update
+    ), locked_keys as materialized (
+      select id from ${apiKeys}
+      where id in (select api_key_id from given) and (select count(*) from locked_users) >= 0
+      order by id for no key update
+    ), inserted as (
+      insert into ${usage} (${NAMES}, created_at)
+      select ${NAMES}, to_timestamp(created_at_ms / 1000.0) from given
+      where (select count(*) from locked_keys) >= 0
       order by request_id
       on conflict (request_id) do nothing
-      returning user_id, api_key_id, cost_nanos, created_at
+      returning user_id, api_key_id, account_id, cost_nanos, created_at
     ), charged as (
       update ${users} set balance_nanos = balance_nanos - charge.cost
       from (
@@ -87,25 +101,35 @@ export async function bookUsage(db: Transaction, lines: readonly string[]): Prom
         from inserted group by api_key_id
       ) use
       where id = use.api_key_id
+    ), spent as (
+      insert into ${accountSpend} as kept (account_id, quarter, cost_nanos)
+      select
+        account_id,
+        to_timestamp(floor(extract(epoch from created_at) / ${QUARTER_SECONDS}) * ${QUARTER_SECONDS}),
+        sum(cost_nanos)::bigint
+      from inserted where account_id is not null and cost_nanos > 0
+      group by 1, 2 order by 1, 2
+      on conflict (account_id, quarter) do update set cost_nanos = kept.cost_nanos + excluded.cost_nanos
+      returning account_id as id, (extract(epoch from quarter) * 1000)::bigint as ms, cost_nanos as nanos
     )
     select
       (select count(*)::int from inserted) as inserted,
-      (select coalesce(json_agg(charged), '[]') from charged) as balances`);
-  const balances = (row?.balances ?? []).map(({ id, nanos }) => ({
-    userId: id as UserId,
-    balanceNanos: BigInt(nanos),
-  }));
-  return { inserted: row?.inserted ?? 0, balances };
+      (select coalesce(json_agg(charged), '[]') from charged) as balances,
+      (select coalesce(json_agg(spent), '[]') from spent) as spends`);
+  return bookingOf(row);
 }
 
-/** Locks the rows that the records name, by ascending id, before an update that would take them in any order. */
-async function lockInOrder(
-  db: Transaction,
-  { table, column }: { readonly table: typeof users | typeof apiKeys; readonly column: SQL },
-  records: SQL,
-): Promise<void> {
-  await db.execute(sql`
-    select 1 from ${table}
-    where id in (select ${column} from json_to_recordset(${records}) as given (user_id bigint, api_key_id bigint))
-    order by id for no key update`);
+function bookingOf(row: Answer | undefined): Booking {
+  return {
+    inserted: row?.inserted ?? 0,
+    balances: (row?.balances ?? []).map(({ id, nanos }) => ({
+      userId: id as UserId,
+      balanceNanos: BigInt(nanos),
+    })),
+    spends: (row?.spends ?? []).map(({ id, ms, nanos }) => ({
+      accountId: id as AccountId,
+      quarterMs: ms,
+      costNanos: nanos,
+    })),
+  };
 }

@@ -1,21 +1,45 @@
 import { eq, sql } from "drizzle-orm";
+import { PLATFORMS } from "#domain/platform.ts";
+import {
+  type ExtraModel,
+  RUNTIME_SETTINGS,
+  type RuntimeSettings,
+  type SettingSpec,
+} from "#domain/settings.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { settings } from "#storage/schema/settings.ts";
+
+/** `x.y.z`, or empty for none. */
+const VERSION = /^(?:\d+\.\d+\.\d+)?$/;
 
 /** One value that can be changed while the gateway runs. */
 export type SettingRow = Readonly<typeof settings.$inferSelect>;
 
-/** Values that are changed while the gateway runs, by name. What they mean is for others to say. */
-export class SettingRepository {
-  readonly #db: Database;
+/** The builder, inside a transaction or outside of one. */
+type Writer = Pick<Database, "select" | "insert" | "delete" | "execute" | "transaction">;
 
-  constructor(db: Database) {
+/** Values that are changed while the gateway runs, by name; those that are not stored have their defaults. */
+export class SettingRepository {
+  readonly #db: Writer;
+
+  constructor(db: Writer) {
     this.#db = db;
   }
 
-  /** Every setting that differs from its default. */
+  /** Every setting that is stored. */
   async all(): Promise<readonly SettingRow[]> {
     return await this.#db.select().from(settings).orderBy(settings.key);
+  }
+
+  /**
+   * Does some work while no other change of settings is under way anywhere, so that what it reads still holds
+   * when it writes. What it writes is kept as a whole or, when it throws, not at all.
+   */
+  exclusively<Result>(work: (settings: SettingRepository) => Promise<Result>): Promise<Result> {
+    return this.#db.transaction(async (transaction) => {
+      await transaction.execute(sql`lock table ${settings} in share row exclusive mode`);
+      return await work(new SettingRepository(transaction));
+    });
   }
 
   /** Sets a value, any JSON but null at the top. */
@@ -30,4 +54,60 @@ export class SettingRepository {
   async remove(key: string): Promise<void> {
     await this.#db.delete(settings).where(eq(settings.key, key));
   }
+}
+
+/**
+ * The settings that stored values make. A value that does not fit its place in `RUNTIME_SETTINGS`, and so was
+ * stored by another version, counts as not stored.
+ */
+export function runtimeSettings(rows: readonly SettingRow[]): RuntimeSettings {
+  const stored = new Map(rows.map(({ key, value }) => [key, value]));
+  const values = Object.entries<SettingSpec>(RUNTIME_SETTINGS).map(([name, spec]) => [
+    name,
+    readValue(spec, stored.get(name)),
+  ]);
+  return Object.freeze(Object.fromEntries(values)) as unknown as RuntimeSettings;
+}
+
+/** A stored value as the gateway reads it; the default when it does not fit. */
+function readValue(spec: SettingSpec, stored: unknown): unknown {
+  if (spec.kind !== "models") return fits(spec, stored) ? stored : spec.fallback;
+  return Array.isArray(stored) ? stored.flatMap(modelsIn) : spec.fallback;
+}
+
+function fits(spec: Exclude<SettingSpec, { kind: "models" }>, stored: unknown): boolean {
+  switch (spec.kind) {
+    case "integer":
+      return Number.isInteger(stored) && isWithin(spec, stored);
+    case "number":
+      return isWithin(spec, stored);
+    case "flag":
+      return typeof stored === "boolean";
+    case "choice":
+      return spec.words.some((word) => word === stored);
+    case "version":
+      return typeof stored === "string" && VERSION.test(stored);
+  }
+}
+
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+function isWithin({ min, max }: Bounds, value: unknown): boolean {
+  return typeof value === "number" && value >= min && value <= max;
+}
+
+/** The model that an entry describes, if it describes one whole. */
+function modelsIn(entry: unknown): readonly ExtraModel[] {
+  if (typeof entry !== "object" || entry === null) return [];
+  const { platform, id, display_name, created_at } = entry as Readonly<Record<string, unknown>>;
+  if (typeof id !== "string" || typeof display_name !== "string" || typeof created_at !== "string") return [];
+  return PLATFORMS.filter((known) => known === platform).map((known) => ({
+    platform: known,
+    id,
+    displayName: display_name,
+    createdAt: created_at,
+  }));
 }

@@ -3,11 +3,15 @@ import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { accounts } from "#storage/schema/accounts.ts";
 import { apiKeys } from "#storage/schema/api-keys.ts";
+import { errorRules } from "#storage/schema/error-rules.ts";
 import { groups } from "#storage/schema/groups.ts";
+import { settings } from "#storage/schema/settings.ts";
 import { users } from "#storage/schema/users.ts";
 import { ACCOUNT_WITH_GROUPS, type AccountRow } from "./accounts.ts";
 import type { ApiKeyRow } from "./api-keys.ts";
+import type { ErrorRuleRow } from "./error-rules.ts";
 import type { GroupRow } from "./groups.ts";
+import type { SettingRow } from "./settings.ts";
 import type { UserRow } from "./users.ts";
 
 /** Everything the request path reads from memory, as of one moment. */
@@ -16,21 +20,29 @@ export interface SnapshotRows {
   readonly groups: readonly GroupRow[];
   readonly accounts: readonly AccountRow[];
   readonly apiKeys: readonly ApiKeyRow[];
+  /** Those that are switched off too. */
+  readonly errorRules: readonly ErrorRuleRow[];
+  /** Those that are stored; the others have their defaults. */
+  readonly settings: readonly SettingRow[];
 }
 
-/** Names one row of the snapshot. */
+/** Names one row of the snapshot, or all settings, which are read as one. */
 export type SnapshotKey =
   | { readonly kind: "user"; readonly id: UserId }
   | { readonly kind: "group"; readonly id: GroupId }
   | { readonly kind: "account"; readonly id: AccountId }
-  | { readonly kind: "api-key"; readonly id: ApiKeyId };
+  | { readonly kind: "api-key"; readonly id: ApiKeyId }
+  | { readonly kind: "error-rule"; readonly id: number }
+  | { readonly kind: "settings"; readonly id: 0 };
 
-/** One row of the snapshot as it is now; `row` is undefined when it has been deleted. */
+/** What a {@link SnapshotKey} names, as it is now; `row` is undefined when it has been deleted. */
 export type SnapshotEntry =
   | { readonly kind: "user"; readonly id: UserId; readonly row: UserRow | undefined }
   | { readonly kind: "group"; readonly id: GroupId; readonly row: GroupRow | undefined }
   | { readonly kind: "account"; readonly id: AccountId; readonly row: AccountRow | undefined }
-  | { readonly kind: "api-key"; readonly id: ApiKeyId; readonly row: ApiKeyRow | undefined };
+  | { readonly kind: "api-key"; readonly id: ApiKeyId; readonly row: ApiKeyRow | undefined }
+  | { readonly kind: "error-rule"; readonly id: number; readonly row: ErrorRuleRow | undefined }
+  | { readonly kind: "settings"; readonly id: 0; readonly rows: readonly SettingRow[] };
 
 /** Reads what a thread keeps in memory. */
 export class SnapshotRepository {
@@ -40,7 +52,7 @@ export class SnapshotRepository {
     this.#db = db;
   }
 
-  /** Every user, group, account and API key, all as of the same moment. */
+  /** Everything there is, all as of the same moment. */
   loadAll(): Promise<SnapshotRows> {
     return this.#db.transaction(
       async (transaction) => ({
@@ -48,12 +60,14 @@ export class SnapshotRepository {
         groups: await transaction.select().from(groups),
         accounts: await transaction.select(ACCOUNT_WITH_GROUPS).from(accounts),
         apiKeys: await transaction.select().from(apiKeys),
+        errorRules: await transaction.select().from(errorRules),
+        settings: await transaction.select().from(settings),
       }),
       { isolationLevel: "repeatable read", accessMode: "read only" },
     );
   }
 
-  /** One row, after something announced that it changed. */
+  /** What was changed, after something announced it. */
   async loadOne(key: SnapshotKey): Promise<SnapshotEntry> {
     switch (key.kind) {
       case "user":
@@ -66,6 +80,12 @@ export class SnapshotRepository {
       }
       case "api-key":
         return { ...key, row: (await this.#db.select().from(apiKeys).where(eq(apiKeys.id, key.id)))[0] };
+      case "error-rule": {
+        const where = eq(errorRules.id, key.id);
+        return { ...key, row: (await this.#db.select().from(errorRules).where(where))[0] };
+      }
+      case "settings":
+        return { ...key, rows: await this.#db.select().from(settings) };
     }
   }
 }

@@ -41,8 +41,8 @@ export class UsageRepository {
    * @param lines records in the form of `src/domain/usage-line.ts`.
    */
   async book(lines: readonly string[]): Promise<Booking> {
-    if (lines.length === 0) return { inserted: 0, balances: [] };
-    return await this.#db.transaction((transaction) => bookUsage(transaction, lines));
+    if (lines.length === 0) return { inserted: 0, balances: [], spends: [] };
+    return await bookUsage(this.#db, lines);
   }
 
   /** Records that fit the filter, newest first. */

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import {
   bigint,
   bigserial,
@@ -10,9 +11,11 @@ import {
   text,
 } from "drizzle-orm/pg-core";
 import type { AccountStatus, AccountType } from "#domain/account.ts";
+import type { CoolingReason } from "#domain/account-event.ts";
+import type { QueueMode, QuotaReset, RpmStrategy, UnschedulableRule } from "#domain/account-limits.ts";
 import type { AccountId, GroupId } from "#domain/ids.ts";
 import type { Platform } from "#domain/platform.ts";
-import { instant, timestamps } from "./columns.ts";
+import { instant, nanos, timestamps } from "./columns.ts";
 import { groups } from "./groups.ts";
 
 export const accounts = pgTable("accounts", {
@@ -33,9 +36,35 @@ export const accounts = pgTable("accounts", {
   proxyId: bigint({ mode: "number" }),
   modelMapping: jsonb().$type<Readonly<Record<string, string>>>(),
   interceptWarmup: boolean().notNull().default(false),
+  /** Null: as the concurrency. */
+  loadFactor: integer(),
   baseRpm: integer(),
-  userMessageQueue: text().$type<"off" | "serialize" | "throttle">().notNull().default("off"),
+  rpmStrategy: text().$type<RpmStrategy>().notNull().default("tiered"),
+  /** Null: what concurrency and sessions suggest. */
+  rpmStickyBuffer: integer(),
+  maxSessions: integer(),
+  sessionIdleMinutes: integer().notNull().default(5),
+  quotaNanos: nanos(),
+  quotaDailyNanos: nanos(),
+  quotaWeeklyNanos: nanos(),
+  quotaReset: text().$type<QuotaReset>().notNull().default("rolling"),
+  quotaResetHour: integer().notNull().default(0),
+  quotaResetWeekday: integer().notNull().default(1),
+  quotaResetTimezone: text().notNull().default("UTC"),
+  windowCostLimitNanos: nanos(),
+  windowCostStickyReserveNanos: nanos().notNull().default(sql`10000000000`),
+  /** Null: as the setting says. */
+  userMessageQueue: text().$type<QueueMode>(),
+  unschedulableRules: jsonb().$type<readonly UnschedulableRule[]>().notNull().default([]),
+  /** Null: every status is handled in the usual way. */
+  handledStatuses: integer().array(),
+  isPool: boolean().notNull().default(false),
   expiresAtMs: instant("expires_at"),
+  /** Whether it stays out of use from then on. */
+  pausesWhenExpired: boolean().notNull().default(true),
+  /** Until when it is left alone, as of the last change of its state. */
+  coolingUntilMs: instant("cooling_until"),
+  coolingReason: text().$type<CoolingReason>(),
   ...timestamps(),
 });
 

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, bigserial, index, pgTable, text } from "drizzle-orm/pg-core";
+import { bigint, bigserial, boolean, index, pgTable, text } from "drizzle-orm/pg-core";
 import type { ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import { instant, nanos, timestamps } from "./columns.ts";
 import { groups } from "./groups.ts";
@@ -33,6 +33,8 @@ export const apiKeys = pgTable(
     expiresAtMs: instant("expires_at"),
     ipAllow: cidrs(),
     ipDeny: cidrs(),
+    /** Answers carry a short account of how they came about. */
+    traceHeader: boolean().notNull().default(false),
     lastUsedAtMs: instant("last_used_at"),
     ...timestamps(),
   },
