@@ -1,8 +1,8 @@
 import type { Lease } from "#kernel/lease.ts";
 
-/** Whose requests are counted together. */
+/** Whose requests are counted together. A `turn` lets one message of a person at a time through an account. */
 export interface Holder {
-  readonly kind: "user" | "account";
+  readonly kind: "user" | "account" | "turn";
   readonly id: number;
 }
 

@@ -139,11 +139,13 @@ export function describeSlots(name: string, open: () => Slots): void {
       await granted(second);
     });
 
-    test("users and accounts with the same id are strangers", async () => {
-      const user = freshHolder();
-      await granted(slots.acquire(ask(user, 1)));
-      await granted(slots.acquire(ask({ kind: "account", id: user.id }, 1)));
-      expect(slots.status(user).inFlight).toBe(1);
+    test("users, accounts and turns with the same id are strangers", async () => {
+      const { id } = freshHolder();
+      for (const kind of ["user", "account", "turn"] as const) {
+        await granted(slots.acquire(ask({ kind, id }, 1)));
+        expect(slots.status({ kind, id }).inFlight).toBe(1);
+      }
+      await granted(slots.acquire(ask({ kind: "user", id: freshHolder().id }, 1)));
     });
   });
 }

@@ -1,10 +1,18 @@
 import type { Coordination } from "#coordination/coordination.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { MemoryMap } from "./memory-map.ts";
+import { LocalSessions } from "./sessions.ts";
 import { LocalSlots } from "./slots.ts";
+import { LocalVitals } from "./vitals.ts";
 
 /** Opens this thread's view of the process's shared memory. */
-export function openLocalCoordination(memory: SharedArrayBuffer, thread: number): Coordination {
-  const slots = new LocalSlots(new MemoryMap(memory), thread, systemClock);
-  return { slots, close: async () => slots.close() };
+export function openLocalCoordination(buffer: SharedArrayBuffer, thread: number): Coordination {
+  const memory = new MemoryMap(buffer);
+  const slots = new LocalSlots(memory, thread, systemClock);
+  return {
+    slots,
+    sessions: new LocalSessions(memory, thread, systemClock),
+    vitals: new LocalVitals(memory, thread, systemClock),
+    close: async () => slots.close(),
+  };
 }

@@ -1,10 +1,11 @@
 import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { type Lease, leaseOf } from "#kernel/lease.ts";
-import { ENTRY_FREE, ENTRY_HELD, type MemoryMap } from "./memory-map.ts";
+import { ENTRY_FREE, ENTRY_HELD, HOLDER_KIND, type MemoryMap } from "./memory-map.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
-const KIND = { user: 1, account: 2 } as const;
+/** More than there are kinds of holders, so that kind and id make one number. */
+const KINDS = 4;
 
 interface Waiter {
   readonly row: number;
@@ -209,10 +210,10 @@ export class LocalSlots implements Slots {
   }
 
   #rowOf({ kind, id }: Holder): number | undefined {
-    const key = id * 2 + (kind === "user" ? 0 : 1);
+    const key = id * KINDS + HOLDER_KIND[kind];
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
-    const row = this.#memory.rowOf(KIND[kind], id, this.#thread);
+    const row = this.#memory.rowOf(HOLDER_KIND[kind], id, this.#thread);
     if (row !== undefined) this.#rows.set(key, row);
     return row;
   }

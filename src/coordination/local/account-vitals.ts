@@ -1,0 +1,231 @@
+import type {
+  AccountVitals,
+  CircuitChange,
+  CircuitPolicy,
+  CircuitState,
+} from "#coordination/account-vitals.ts";
+import { COOLING_REASONS, type CoolingReason } from "#domain/account-event.ts";
+import type { SessionLimit } from "#domain/account-limits.ts";
+import { ActiveSessions } from "./active-sessions.ts";
+import { Circuit } from "./circuit.ts";
+import type { KeyHash } from "./key-hash.ts";
+import { ROW, VITAL } from "./memory-layout.ts";
+import type { MemoryMap } from "./memory-map.ts";
+
+/** How much a new sample weighs against all before it. */
+const SAMPLE_WEIGHT = 0.2;
+const MS_PER_MINUTE = 60_000;
+
+/** Where an account's figures are, and who looks at them. */
+export interface VitalsPlace {
+  readonly memory: MemoryMap;
+  readonly row: number;
+  readonly thread: number;
+  /** Shared by the accounts of a thread, because they are asked about one conversation after the other. */
+  readonly hash: KeyHash;
+}
+
+/**
+ * One account's figures in shared memory.
+ *
+ * A getter is one load, or two: an aligned number is always read whole. What reads before it writes does so
+ * under the lock of the account's row.
+ */
+export class LocalAccountVitals implements AccountVitals {
+  readonly #cells: Int32Array;
+  readonly #numbers: Float64Array;
+  readonly #rowAt: number;
+  readonly #at: number;
+  readonly #place: VitalsPlace;
+  readonly #circuit: Circuit;
+  readonly #active: ActiveSessions;
+
+  constructor(place: VitalsPlace) {
+    const { layout } = place.memory;
+    this.#cells = layout.cells;
+    this.#numbers = layout.numbers;
+    this.#rowAt = layout.rowAt(place.row);
+    this.#at = layout.vitalsAt(place.row);
+    this.#place = place;
+    this.#circuit = new Circuit(this.#numbers, this.#at, place.thread);
+    this.#active = new ActiveSessions(layout, place.row);
+  }
+
+  get inFlight(): number {
+    return this.#cells[this.#rowAt + ROW.held] ?? 0;
+  }
+
+  get waiting(): number {
+    return this.#cells[this.#rowAt + ROW.waiting] ?? 0;
+  }
+
+  get lastUsedMs(): number {
+    return this.#read(VITAL.lastUsedMs);
+  }
+
+  get coolingUntilMs(): number {
+    return this.#read(VITAL.coolingUntilMs);
+  }
+
+  get coolingReason(): CoolingReason | undefined {
+    return COOLING_REASONS[this.#read(VITAL.coolingReason) - 1];
+  }
+
+  get firstTokenMs(): number {
+    return this.#read(VITAL.firstTokenMs);
+  }
+
+  get errorRate(): number {
+    return this.#read(VITAL.errorRate);
+  }
+
+  get samples(): number {
+    return this.#read(VITAL.samples);
+  }
+
+  headroom(nowMs: number): number {
+    return nowMs < this.#read(VITAL.headroomResetMs) ? this.#read(VITAL.headroom) : 1;
+  }
+
+  requestsInMinute(nowMs: number): number {
+    const minute = Math.floor(nowMs / MS_PER_MINUTE);
+    return this.#read(VITAL.minute) === minute ? this.#read(VITAL.requests) : 0;
+  }
+
+  circuit(nowMs: number): CircuitState {
+    return this.#circuit.state(nowMs);
+  }
+
+  used(nowMs: number): void {
+    this.#write(VITAL.lastUsedMs, nowMs);
+  }
+
+  countRequest(nowMs: number): void {
+    const minute = Math.floor(nowMs / MS_PER_MINUTE);
+    this.#change(() => {
+      const counted = this.#read(VITAL.minute);
+      // One that read the clock just before the minute ended must not begin the old minute again.
+      const isCurrent = counted === minute || counted === minute + 1;
+      this.#write(VITAL.requests, isCurrent ? this.#read(VITAL.requests) + 1 : 1);
+      if (!isCurrent) this.#write(VITAL.minute, minute);
+    });
+  }
+
+  cool(untilMs: number, reason: CoolingReason): boolean {
+    return this.#change(() => {
+      if (untilMs <= this.#read(VITAL.coolingUntilMs)) return false;
+      this.#write(VITAL.coolingReason, COOLING_REASONS.indexOf(reason) + 1);
+      this.#write(VITAL.coolingUntilMs, untilMs);
+      return true;
+    });
+  }
+
+  strike(nowMs: number, forgetMs: number): number {
+    return this.#change(() => {
+      const isForgotten = nowMs - this.#read(VITAL.struckAtMs) >= forgetMs;
+      const strikes = (isForgotten ? 0 : this.#read(VITAL.strikes)) + 1;
+      this.#write(VITAL.strikes, strikes);
+      this.#write(VITAL.struckAtMs, nowMs);
+      return strikes;
+    });
+  }
+
+  countStall(nowMs: number, windowMs: number, limit: number): number {
+    return this.#change(() => {
+      const isOver = nowMs - this.#read(VITAL.stallsSinceMs) >= windowMs;
+      const stalls = (isOver ? 0 : this.#read(VITAL.stalls)) + 1;
+      if (stalls === 1) this.#write(VITAL.stallsSinceMs, nowMs);
+      this.#write(VITAL.stalls, stalls >= limit ? 0 : stalls);
+      return stalls;
+    });
+  }
+
+  noteHeadroom(share: number, resetMs: number): void {
+    this.#change(() => {
+      const isOlder = resetMs < this.#read(VITAL.headroomResetMs);
+      if (isOlder && share >= this.#read(VITAL.headroom)) return;
+      this.#write(VITAL.headroom, Math.min(1, Math.max(0, share)));
+      this.#write(VITAL.headroomResetMs, resetMs);
+    });
+  }
+
+  tryProbe(nowMs: number, probeMsMax: number): boolean {
+    const state = this.#circuit.state(nowMs);
+    if (state !== "half-open") return state === "closed";
+    return this.#change(() => this.#circuit.tryProbe(nowMs, probeMsMax));
+  }
+
+  succeeded(_nowMs: number, firstTokenMs: number): CircuitChange {
+    return this.#change(() => {
+      this.#sample(0);
+      if (firstTokenMs > 0) {
+        const before = this.#read(VITAL.firstTokenMs);
+        this.#write(VITAL.firstTokenMs, before === 0 ? firstTokenMs : weighted(before, firstTokenMs));
+      }
+      this.#write(VITAL.strikes, 0);
+      return this.#circuit.succeeded();
+    });
+  }
+
+  failed(nowMs: number, policy: CircuitPolicy): CircuitChange {
+    return this.#change(() => {
+      this.#sample(1);
+      return this.#circuit.failed(nowMs, policy);
+    });
+  }
+
+  abstained(): void {
+    if (this.#circuit.isProber) this.#change(() => this.#circuit.endProbe());
+  }
+
+  recover(): void {
+    this.#change(() => {
+      this.#circuit.close();
+      this.#write(VITAL.coolingUntilMs, 0);
+      this.#write(VITAL.coolingReason, 0);
+      this.#write(VITAL.strikes, 0);
+      this.#write(VITAL.stalls, 0);
+      this.#write(VITAL.headroomResetMs, 0);
+      this.#write(VITAL.firstTokenMs, 0);
+      this.#write(VITAL.errorRate, 0);
+      this.#write(VITAL.samples, 0);
+    });
+  }
+
+  admitSession(sessionKey: string, limit: SessionLimit, nowMs: number): boolean {
+    const hash = this.#place.hash.take(sessionKey);
+    return this.#change(() => this.#active.admit(hash, limit, nowMs));
+  }
+
+  activeSessions(idleMs: number, nowMs: number): number {
+    return this.#active.count(idleMs, nowMs);
+  }
+
+  wouldAdmitSession(sessionKey: string, limit: SessionLimit, nowMs: number): boolean {
+    return this.#active.wouldAdmit(this.#place.hash.take(sessionKey), limit, nowMs);
+  }
+
+  /** Counts an attempt; `outcome` is 1 for a failure. */
+  #sample(outcome: 0 | 1): void {
+    const samples = this.#read(VITAL.samples);
+    this.#write(VITAL.errorRate, samples === 0 ? outcome : weighted(this.#read(VITAL.errorRate), outcome));
+    this.#write(VITAL.samples, samples + 1);
+  }
+
+  #change<T>(work: () => T): T {
+    const { memory, row, thread } = this.#place;
+    return memory.locked(row, thread, work);
+  }
+
+  #read(vital: number): number {
+    return this.#numbers[this.#at + vital] ?? 0;
+  }
+
+  #write(vital: number, value: number): void {
+    this.#numbers[this.#at + vital] = value;
+  }
+}
+
+function weighted(before: number, sample: number): number {
+  return before + SAMPLE_WEIGHT * (sample - before);
+}
