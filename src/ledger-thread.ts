@@ -4,7 +4,7 @@ import { openStorage } from "#storage/storage.ts";
 import { Link, type Port } from "#threads/link.ts";
 import type {
   LedgerAnswer,
-  LedgerBatch,
+  LedgerMessage,
   LedgerParentApi,
   LedgerThreadApi,
   LedgerThreadInit,
@@ -20,7 +20,9 @@ export function runLedgerThread(port: Port): void {
     connect: async (port) => {
       const { booker } = await running.promise;
       port.onmessage = ({ data }) => {
-        const { batch, lines } = data as LedgerBatch;
+        const message = data as LedgerMessage;
+        if (message === "hurry") return booker.hurry();
+        const { batch, lines } = message;
         booker.add(lines, () => port.postMessage(batch satisfies LedgerAnswer));
       };
     },
@@ -40,7 +42,7 @@ function start(init: LedgerThreadInit, main: Link<LedgerParentApi>) {
   const booker = new Booker({
     book: (lines) => storage.usage.book(lines),
     isRefusal: isDataRefused,
-    onBalances: (balances) => main.tell("announceBalances", balances),
+    onBooked: (booked) => main.tell("announceBooked", booked),
     log,
   });
   return { booker, log, storage };

@@ -1,21 +1,33 @@
 import type { UserId } from "#domain/ids.ts";
+import type { QuarterSpend } from "#domain/quarter-spend.ts";
 import type { Log } from "#kernel/log.ts";
 
 /** Records that are booked in one transaction. */
 const BATCH_MAX = 2_000;
+/**
+ * Least time from the beginning of one transaction to that of the next, in milliseconds, so that a busy gateway
+ * books hundreds of records at once. Whatever decides by booked costs (the eligibility of users, the quotas of
+ * accounts) is at most this and the time of two transactions behind.
+ */
+const LINGER_MS = 200;
 /** Back-off between tries while the database does not take a batch, in milliseconds. */
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
+/** How much of a failure's reason is logged, and how many causes deep it is looked for. */
+const REASON_LENGTH_MAX = 200;
+const CAUSES_MAX = 5;
 
-interface Booking {
+interface Booked {
   readonly balances: readonly { readonly userId: UserId; readonly balanceNanos: bigint }[];
+  readonly spends: readonly QuarterSpend[];
 }
 
 interface BookerParts {
-  readonly book: (lines: readonly string[]) => Promise<Booking>;
+  readonly book: (lines: readonly string[]) => Promise<Booked>;
   /** Whether a failed booking failed for what is in it, so that trying it again is of no use. */
   readonly isRefusal: (thrown: unknown) => boolean;
-  readonly onBalances: (balances: Booking["balances"]) => void;
+  /** Told what a transaction has changed, in the order of transactions. */
+  readonly onBooked: (booked: Booked) => void;
   readonly log: Log;
 }
 
@@ -25,14 +37,20 @@ interface Batch {
 }
 
 /**
- * Books records in batches, one transaction at a time and in order. A batch the database does not take now is
- * tried again until it does. One that it refuses for what is in it is halved until the record at fault stands
- * alone; that record goes whole into the log, and the others are booked.
+ * Books records in batches, one transaction at a time and in order. The first record after a quiet time is
+ * booked at once; those that follow within {@link LINGER_MS} wait for company, unless somebody is in a hurry.
+ * A batch the database does not take now is tried again until it does. One that it refuses for what is in it
+ * is halved until the record at fault stands alone; that record goes whole into the log, and the others are
+ * booked.
  */
 export class Booker {
   readonly #parts: BookerParts;
   readonly #queue: Batch[] = [];
+  #queuedRecords = 0;
   #running: Promise<void> | undefined;
+  #begunAt = Number.NEGATIVE_INFINITY;
+  #isHurried = false;
+  #endLinger: (() => void) | undefined;
 
   constructor(parts: BookerParts) {
     this.#parts = parts;
@@ -41,16 +59,27 @@ export class Booker {
   /** Takes a batch in; `onBooked` is called once it is in the database. */
   add(lines: readonly string[], onBooked: () => void): void {
     this.#queue.push({ lines, onBooked });
+    this.#queuedRecords += lines.length;
+    if (this.#queuedRecords >= BATCH_MAX) this.#endLinger?.();
     this.#running ??= this.#run();
   }
 
-  /** Settles when everything taken in so far is booked. */
+  /** Everything taken in so far is booked without waiting for company. */
+  hurry(): void {
+    this.#isHurried = this.#queue.length > 0;
+    this.#endLinger?.();
+  }
+
+  /** Settles when everything taken in so far is booked, without waiting for company. */
   async flush(): Promise<void> {
+    this.hurry();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
+      await this.#linger();
+      this.#begunAt = performance.now();
       const taken = this.#takeTogether();
       await this.#bookUntilTaken(taken.flatMap(({ lines }) => lines));
       for (const { onBooked } of taken) onBooked();
@@ -58,28 +87,44 @@ export class Booker {
     this.#running = undefined;
   }
 
+  async #linger(): Promise<void> {
+    const waitMs = this.#begunAt + LINGER_MS - performance.now();
+    if (waitMs <= 0 || this.#isHurried || this.#queuedRecords >= BATCH_MAX) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#endLinger = resolve;
+    const timer = setTimeout(resolve, waitMs);
+    await promise;
+    clearTimeout(timer);
+    this.#endLinger = undefined;
+  }
+
   #takeTogether(): readonly Batch[] {
     let count = 0;
     let records = 0;
     for (const { lines } of this.#queue) {
+      if (count > 0 && records + lines.length > BATCH_MAX) break;
       records += lines.length;
-      if (count > 0 && records > BATCH_MAX) break;
       count++;
     }
+    this.#queuedRecords -= records;
+    if (count === this.#queue.length) this.#isHurried = false;
     return this.#queue.splice(0, count);
   }
 
   async #bookUntilTaken(lines: readonly string[]): Promise<void> {
-    const { book, isRefusal, onBalances, log } = this.#parts;
+    const { book, isRefusal, onBooked, log } = this.#parts;
     for (let retryMs = RETRY_MS_MIN; ; retryMs = Math.min(retryMs * 2, RETRY_MS_MAX)) {
       try {
-        const { balances } = await book(lines);
-        if (balances.length > 0) onBalances(balances);
+        const booked = await book(lines);
+        if (booked.balances.length > 0 || booked.spends.length > 0) onBooked(booked);
         return;
       } catch (thrown) {
         if (isRefusal(thrown)) return await this.#bookHalves(lines);
-        const reason = thrown instanceof Error ? thrown.message.slice(0, 200) : String(thrown);
-        log.error("ledger.booking_failed", { records: lines.length, retry_ms: retryMs, reason });
+        log.error("ledger.booking_failed", {
+          records: lines.length,
+          retry_ms: retryMs,
+          ...reasonOf(thrown),
+        });
         await Bun.sleep(retryMs);
       }
     }
@@ -94,4 +139,22 @@ export class Booker {
     await this.#bookUntilTaken(lines.slice(0, half));
     await this.#bookUntilTaken(lines.slice(half));
   }
+}
+
+/**
+ * What the innermost cause of a failure says. The query builder wraps it in an error whose own message is the
+ * statement and every record in it.
+ */
+function reasonOf(thrown: unknown): { readonly code: string | undefined; readonly reason: string } {
+  let innermost = thrown;
+  for (let depth = 0; depth < CAUSES_MAX; depth++) {
+    if (!(innermost instanceof Error) || innermost.cause === undefined) break;
+    innermost = innermost.cause;
+  }
+  const reason = innermost instanceof Error ? innermost.message : String(innermost);
+  return { code: codeOf(innermost), reason: reason.slice(0, REASON_LENGTH_MAX) };
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
 }

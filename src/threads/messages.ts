@@ -1,9 +1,11 @@
 import type { Config } from "#config/config.ts";
+import type { QuarterSpend } from "#domain/quarter-spend.ts";
 import type { CrewMember } from "./crew.ts";
 
 /** A row that was created, changed or deleted, told from thread to thread. */
 export interface ChangeNotice {
-  readonly kind: "user" | "group" | "account" | "api-key";
+  readonly kind: "user" | "group" | "account" | "api-key" | "error-rule" | "settings";
+  /** 0 where the kind has no rows of its own. */
   readonly id: number;
 }
 
@@ -11,6 +13,12 @@ export interface ChangeNotice {
 interface BalanceNotice {
   readonly userId: number;
   readonly balanceNanos: bigint;
+}
+
+/** How things are after a booking: amounts that it changed, as they are now, so that hearing twice is hearing once. */
+export interface BookedNotice {
+  readonly balances: readonly BalanceNotice[];
+  readonly spends: readonly QuarterSpend[];
 }
 
 /** What an HTTP thread is started with. */
@@ -40,7 +48,8 @@ export interface HttpThreadApi extends CrewMember {
   start(init: HttpThreadInit): Promise<{ readonly port: number }>;
   /** Reads a row again. Answers when requests see the change. */
   applyChange(change: ChangeNotice): Promise<void>;
-  applyBalances(balances: readonly BalanceNotice[]): void;
+  /** Takes over what the ledger has booked. */
+  applyBooked(booked: BookedNotice): void;
   /** Puts a parse thread into service. */
   connectParser(port: MessagePort, index: number): void;
   /** A parse thread has died. */
@@ -51,6 +60,8 @@ export interface HttpThreadApi extends CrewMember {
   flushLedger(limitMs: number): Promise<void>;
   /** Requests at once that all accounts allow together; 0 when one of them is unlimited. */
   accountSlots(): Promise<number>;
+  /** How a recent request came by its answer; undefined when this thread does not know it. */
+  trace(requestId: string): object | undefined;
   /** This thread's metrics, in prom-client's JSON form. */
   metrics(): Promise<unknown>;
   /** Stops accepting, lets open requests finish for at most this long, then breaks them off. */
@@ -64,18 +75,21 @@ export interface ParseThreadApi extends CrewMember {
 }
 
 /** Records on their way from an HTTP thread to the ledger, as lines of JSON. */
-export interface LedgerBatch {
+interface LedgerBatch {
   readonly batch: number;
   readonly lines: readonly string[];
 }
 
-/** The number of a batch that is booked. */
+/** What an HTTP thread tells the ledger: a batch, or that what it handed over is wanted booked at once. */
+export type LedgerMessage = LedgerBatch | "hurry";
+
+/** The number of a batch that is booked, with all before it. */
 export type LedgerAnswer = number;
 
 /** What the main thread may ask of the ledger thread. */
 export interface LedgerThreadApi extends CrewMember {
   start(init: LedgerThreadInit): Promise<void>;
-  /** Takes {@link LedgerBatch}es in over this port, and answers each with its number once it is booked. */
+  /** Takes {@link LedgerMessage}s in over this port, and answers each batch with its number once it is booked. */
   connect(port: MessagePort): void;
   close(): Promise<void>;
 }
@@ -86,6 +100,8 @@ export interface MainThreadApi {
   announceChange(change: ChangeNotice): Promise<void>;
   /** Answers when everything that any thread has recorded so far is booked. */
   flushLedger(): Promise<void>;
+  /** How a recent request came by its answer, whichever thread served it; undefined when none knows it. */
+  trace(requestId: string): Promise<object | undefined>;
   /** Everything that is counted, over all threads, in Prometheus' text form. */
   metricsText(): Promise<string>;
   /** Empty when the process can serve; else what is wrong. */
@@ -94,5 +110,6 @@ export interface MainThreadApi {
 
 /** What the ledger thread may ask of the main thread. */
 export interface LedgerParentApi {
-  announceBalances(balances: readonly BalanceNotice[]): void;
+  /** Tells every HTTP thread. */
+  announceBooked(booked: BookedNotice): void;
 }
