@@ -7,6 +7,9 @@ export interface MessageShape {
   readonly isUserTurn: boolean;
 }
 
+/** What a coding assistant may ask on its own account: to be ready or to name a conversation, or what its user may say next. */
+export type Housekeeping = "warmup" | "suggestion";
+
 /** What the request path needs to know of any body. The body itself stays as the bytes the client sent. */
 export interface CallFacts {
   readonly model: string;
@@ -20,6 +23,10 @@ export interface CallFacts {
   readonly effort: "low" | "medium" | "high" | "max" | undefined;
   readonly metadataUserId: string | undefined;
   readonly messages: MessageShape;
+  /** The body has Claude Code's marks. Looked for only behind its user agent: false for every other client. */
+  readonly isClaudeCodeBody: boolean;
+  /** Undefined: the request is its user's. */
+  readonly housekeeping: Housekeeping | undefined;
   /** Which conversation this belongs to; the same over its turns and never shared between API keys. */
   readonly sessionKey: string;
   /** xxHash64 of the whole body, in hexadecimal. */

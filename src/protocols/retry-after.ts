@@ -1,7 +1,7 @@
 import { systemClock } from "#kernel/clock.ts";
 
-/** Longest wait an upstream may ask for, in milliseconds: a day. */
-const RETRY_AFTER_MS_MAX = 86_400_000;
+/** Longest wait an upstream may ask for, in milliseconds: a week, which is the longest window that Anthropic limits. */
+const RETRY_AFTER_MS_MAX = 604_800_000;
 
 /** Reads `retry-after` (RFC 9110 §10.2.3: seconds or a date) in milliseconds; undefined when absent or bad. */
 export function readRetryAfterMs(headers: Headers): number | undefined {

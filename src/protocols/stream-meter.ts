@@ -1,5 +1,12 @@
 import type { TokenUsage } from "#domain/usage-record.ts";
 
+/** An error as an upstream tells of it within a stream. */
+export interface StreamError {
+  /** The upstream's own word for it; empty when it gave none. */
+  readonly type: string;
+  readonly message: string;
+}
+
 /**
  * Reads along with a streamed answer without changing it: what it used, and whether it is whole.
  *
@@ -16,6 +23,6 @@ export interface StreamMeter {
   readonly hasContent: boolean;
   /** The answer has come to its proper end. */
   readonly isWhole: boolean;
-  /** The upstream has itself said, within the stream, that it failed. */
-  readonly hasError: boolean;
+  /** What the upstream has said, within the stream, went wrong. */
+  readonly error: StreamError | undefined;
 }

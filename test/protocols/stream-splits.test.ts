@@ -102,7 +102,7 @@ test("an error event within the stream is seen, and the answer is not whole", ()
   meter.push(
     new TextEncoder().encode(event("error", { type: "error", error: { type: "overloaded_error" } })),
   );
-  expect([meter.hasError, meter.isWhole]).toEqual([true, false]);
+  expect([meter.error?.type, meter.isWhole]).toEqual(["overloaded_error", false]);
 });
 
 test("events without a name are read by their type", () => {

@@ -1,5 +1,5 @@
 import { NO_USAGE, type TokenUsage } from "#domain/usage-record.ts";
-import type { StreamMeter } from "#protocols/stream-meter.ts";
+import type { StreamError, StreamMeter } from "#protocols/stream-meter.ts";
 import { asRecord, mergeUsage } from "./usage.ts";
 
 const LF = 10;
@@ -9,6 +9,8 @@ const SPACE = 32;
 
 /** Longest line that is read; the rest of a longer one is passed over. Content deltas are never kept. */
 const LINE_BYTES_MAX = 1_048_576;
+/** Most data of one event that is kept, in bytes, over all its lines; an event with more is passed over. */
+const EVENT_BYTES_MAX = 1_048_576;
 
 /** Events whose data is read; of all others only the name matters. */
 const READ_EVENTS: ReadonlySet<string> = new Set(["", "message_start", "message_delta", "error"]);
@@ -24,10 +26,11 @@ export class MessageMeter implements StreamMeter {
   usage: TokenUsage = NO_USAGE;
   hasContent = false;
   isWhole = false;
-  hasError = false;
+  error: StreamError | undefined;
   #event = "";
   #data: string[] = [];
-  #hasData = false;
+  /** Bytes of this event's data, line ends included; 0 when it has none. */
+  #dataBytes = 0;
   #carried: Uint8Array[] = [];
   #carriedBytes = 0;
   readonly #decoder = new TextDecoder();
@@ -71,8 +74,10 @@ export class MessageMeter implements StreamMeter {
   }
 
   #dataLine(line: Uint8Array, start: number, end: number): void {
-    this.#hasData = true;
-    if (READ_EVENTS.has(this.#event)) this.#data.push(this.#text(line, start, end));
+    this.#dataBytes += end - start + 1;
+    if (!READ_EVENTS.has(this.#event)) return;
+    if (this.#dataBytes <= EVENT_BYTES_MAX) this.#data.push(this.#text(line, start, end));
+    else this.#data = [];
   }
 
   #text(line: Uint8Array, start: number, end: number): string {
@@ -82,14 +87,14 @@ export class MessageMeter implements StreamMeter {
   #dispatch(): void {
     const event = this.#event;
     const data = this.#data;
-    const hasData = this.#hasData;
+    const dataBytes = this.#dataBytes;
     this.#event = "";
-    this.#hasData = false;
+    this.#dataBytes = 0;
     if (data.length > 0) this.#data = [];
-    if (!hasData) return;
+    if (dataBytes === 0) return;
     if (event === "content_block_delta") this.hasContent = true;
     else if (event === "message_stop") this.isWhole = true;
-    else if (READ_EVENTS.has(event)) this.#read(event, data.join("\n"));
+    else if (data.length > 0) this.#read(event, data.join("\n"));
   }
 
   #read(event: string, data: string): void {
@@ -99,7 +104,7 @@ export class MessageMeter implements StreamMeter {
     else if (type === "message_delta") this.usage = mergeUsage(this.usage, content["usage"]);
     else if (type === "content_block_delta") this.hasContent = true;
     else if (type === "message_stop") this.isWhole = true;
-    else if (type === "error") this.hasError = true;
+    else if (type === "error") this.error = errorOf(content);
   }
 }
 
@@ -110,4 +115,14 @@ function parsed(data: string): { readonly [key: string]: unknown } {
     // An event that is not JSON tells nothing; the client sees it as the upstream sent it.
     return {};
   }
+}
+
+function errorOf(content: { readonly [key: string]: unknown }): StreamError {
+  const { type, message } = asRecord(content["error"]);
+  return { type: textOf(type), message: textOf(message) };
+}
+
+/** Text as it is; empty for anything else, which an upstream may well send. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }

@@ -2,6 +2,8 @@ import { Fault } from "#kernel/fault.ts";
 import { type ByteRange, findField, TooDeep } from "#kernel/json-scan.ts";
 import type { CallFacts, MessageShape, SessionSeed } from "#protocols/call-facts.ts";
 import { sessionKey } from "#protocols/session-key.ts";
+import { claudeCodeVersion, hasClaudeCodeMarks } from "./claude-code.ts";
+import { readHousekeeping } from "./housekeeping.ts";
 import { asRecord, type JsonRecord } from "./usage.ts";
 
 /** Deepest nesting of a body that is read; real conversations stay below 30. */
@@ -10,6 +12,8 @@ const DEPTH_MAX = 256;
 const NAME_LENGTH_MAX = 256;
 
 const EFFORTS = ["low", "medium", "high", "max"] as const;
+const THINKING_TYPES: readonly unknown[] = ["enabled", "adaptive"];
+const TOOL_RESULT_TYPES: readonly unknown[] = ["tool_result", "tool_use_result"];
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -35,10 +39,13 @@ export function readMessages(body: Uint8Array, seed: SessionSeed): CallFacts {
     modelRange,
     stream: stream ?? false,
     maxTokens: typeof maxTokens === "number" && Number.isSafeInteger(maxTokens) ? maxTokens : 0,
-    thinking: ["enabled", "adaptive"].includes(String(asRecord(tree["thinking"])["type"])),
+    thinking: THINKING_TYPES.includes(asRecord(tree["thinking"])["type"]),
     effort: effortOf(tree),
     metadataUserId,
     messages: shapeOf(messages),
+    isClaudeCodeBody:
+      claudeCodeVersion(seed.userAgent) !== undefined && hasClaudeCodeMarks(system, metadataUserId),
+    housekeeping: readHousekeeping(system, messages),
     sessionKey: sessionKey({ metadataUserId, system, messages }, seed),
     payloadHash: Bun.hash.xxHash64(body).toString(16),
   };
@@ -95,8 +102,7 @@ function shapeOf(messages: readonly unknown[]): MessageShape {
   const last = asRecord(messages.at(-1));
   const content = last["content"];
   const isToolResult =
-    Array.isArray(content) &&
-    content.some((block) => ["tool_result", "tool_use_result"].includes(String(asRecord(block)["type"])));
+    Array.isArray(content) && content.some((block) => TOOL_RESULT_TYPES.includes(asRecord(block)["type"]));
   return { count: messages.length, isUserTurn: last["role"] === "user" && !isToolResult };
 }
 

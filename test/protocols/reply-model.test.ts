@@ -1,0 +1,30 @@
+import { expect, test } from "bun:test";
+import { renameModelOfEvents, renameModelOfMessage } from "#protocols/anthropic/reply-model.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (given: Uint8Array | undefined): string | undefined => given && new TextDecoder().decode(given);
+
+test("a whole answer gets another model name, and keeps every other byte", () => {
+  const body =
+    '{ "id":"msg", "content":[{"model":"inner","text":"\\"model\\":\\"x\\""}],\n"model" : "real" , "é":1 }';
+  expect(text(renameModelOfMessage(bytes(body), "asked"))).toBe(body.replace('"real"', '"asked"'));
+});
+
+test("only the message_start of a stream is changed, wherever it stands", () => {
+  const data = '{"type":"message_start","message":{"content":[],"model":"real","usage":{"model":"no"}}}';
+  const stream = `: hello\n\nevent: ping\ndata: {"model":"no"}\n\nevent: message_start\ndata: ${data}\n\nevent: x\ndata: {"message":{"model":"real"}}\n\n`;
+  const renamed = text(renameModelOfEvents(bytes(stream), "asked"));
+  expect(renamed).toBe(stream.replace('"real"', '"asked"'));
+});
+
+test("CRLF line ends are kept", () => {
+  const stream = 'event: message_start\r\ndata: {"message":{"model":"real"}}\r\n\r\n';
+  expect(text(renameModelOfEvents(bytes(stream), "a"))).toBe(stream.replace("real", "a"));
+});
+
+test("what names no model is left alone", () => {
+  expect(renameModelOfMessage(bytes('{"error":{"model":"x"}}'), "asked")).toBeUndefined();
+  expect(renameModelOfEvents(bytes("event: ping\ndata: {}\n\n"), "asked")).toBeUndefined();
+  expect(renameModelOfEvents(bytes("event: message_start\ndata: nonsense\n\n"), "asked")).toBeUndefined();
+  expect(renameModelOfMessage(bytes("[".repeat(1_000)), "asked")).toBeUndefined();
+});
