@@ -1,4 +1,6 @@
+import type { Account } from "#domain/account.ts";
 import type { Group } from "#domain/group.ts";
+import type { ExtraModel } from "#domain/settings.ts";
 import type { ModelCard } from "#providers/provider.ts";
 import { providerFor } from "#providers/registry.ts";
 import type { Snapshot } from "#snapshot/snapshot.ts";
@@ -7,19 +9,35 @@ import type { Snapshot } from "#snapshot/snapshot.ts";
 const UNKNOWN_DATE = "2024-01-01T00:00:00Z";
 
 /**
- * The models a group's accounts can serve, newest first: the exact names of their mappings, and the
- * platform's catalogue as soon as one account has no mapping. Wildcards are no names and are not listed.
+ * The models a group's accounts can serve, newest first: the exact names of their mappings, and as soon as one
+ * account has no mapping the platform's catalogue with the models that the settings add to it. Wildcards are no
+ * names and are not listed; accounts that are out of use serve nothing.
  */
-export function listModels(snapshot: Snapshot, group: Group): readonly ModelCard[] {
-  const catalogue = providerFor(group.platform)?.models ?? [];
+export function listModels(
+  snapshot: Pick<Snapshot, "accountsOf" | "settings">,
+  group: Group,
+): readonly ModelCard[] {
+  const catalogue = catalogueOf(group, snapshot.settings.extra_models);
   const byId = new Map<string, ModelCard>();
-  for (const { modelMapping } of snapshot.accountsOf(group.id)) {
-    const cards = modelMapping === undefined ? catalogue : mappedCards(modelMapping, catalogue);
+  for (const account of snapshot.accountsOf(group.id)) {
+    if (!isInUse(account, group)) continue;
+    const cards =
+      account.modelMapping === undefined ? catalogue : mappedCards(account.modelMapping, catalogue);
     for (const card of cards) byId.set(card.id, card);
   }
   return [...byId.values()].sort(
     (a, b) => b.createdAt.localeCompare(a.createdAt) || a.id.localeCompare(b.id),
   );
+}
+
+function isInUse({ status, schedulable, platform }: Account, group: Group): boolean {
+  return status === "active" && schedulable && platform === group.platform;
+}
+
+function catalogueOf({ platform }: Group, extra: readonly ExtraModel[]): readonly ModelCard[] {
+  const known = providerFor(platform)?.models ?? [];
+  const added = extra.filter((model) => model.platform === platform);
+  return [...known, ...added.map(({ id, displayName, createdAt }) => ({ id, displayName, createdAt }))];
 }
 
 function mappedCards(

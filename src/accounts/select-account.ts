@@ -1,119 +1,147 @@
 import type { Coordination } from "#coordination/coordination.ts";
-import type { Holder } from "#coordination/slots.ts";
-import type { Account } from "#domain/account.ts";
+import type { SlotAnswer } from "#coordination/slots.ts";
 import type { Group } from "#domain/group.ts";
 import type { AccountId } from "#domain/ids.ts";
-import { mappedModel } from "#domain/model-mapping.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Lease } from "#kernel/lease.ts";
 import type { Snapshot } from "#snapshot/snapshot.ts";
+import type { AccountSpend } from "./account-spend.ts";
+import { type Candidate, Pool } from "./candidate.ts";
+import type { Choice } from "./choice.ts";
+import { Chooser } from "./chooser.ts";
+import type { Plan, WaitPlan } from "./claims.ts";
 
-/** An account that was chosen, with one of its slots taken. */
-export interface SelectedAccount {
-  readonly account: Account;
-  readonly lease: Lease;
-}
+/** How often a request that has waited may find the account changed and choose again. */
+const ROUNDS_MAX = 4;
+/** Groups whose prepared accounts are kept; the one that was prepared first is forgotten first. */
+const POOLS_MAX = 10_000;
+/** What a client is told to wait when every line is full, in milliseconds. */
+const BUSY_RETRY_MS = 1_000;
 
 /** What a choice is made for. */
 export interface Selection {
   readonly group: Group;
   readonly model: string;
+  readonly sessionKey: string;
+  /** Whether it makes a message, and so counts towards the limits of requests and conversations. */
+  readonly isMessage: boolean;
   /** Accounts that have failed this request already. */
   readonly exclude: ReadonlySet<AccountId>;
+  /** Only this account will do: it is to be asked again. */
+  readonly pin: AccountId | undefined;
   readonly signal: AbortSignal;
-  /** Told when the request has to stand in line for an account. */
-  readonly onWait: () => void;
+  /** Told of each choice as it is made. */
+  readonly onChoice: (choice: Choice) => void;
 }
 
-interface SelectorParts {
-  readonly snapshot: Snapshot;
-  readonly coordination: Pick<Coordination, "slots">;
+/** An account that was chosen, with one of its slots taken. */
+export interface SelectedAccount extends Candidate {
+  readonly lease: Lease;
+  /** No other account of the group could serve this model, now or later. */
+  readonly isOnly: boolean;
+}
+
+/** Whom a selector asks. */
+export interface SelectorParts {
+  readonly snapshot: Pick<Snapshot, "accountsOf" | "accountsVersion" | "settings">;
+  readonly coordination: Pick<Coordination, "slots" | "sessions" | "vitals">;
+  readonly spend: AccountSpend;
   readonly clock: Clock;
-  /** Longest wait for an account's slot, in milliseconds. */
+  /** Longest wait for an account's slot where the conversation is not bound to it, in milliseconds. */
   readonly waitMsMax: number;
   /** How many requests may wait for one account's slot. */
   readonly waitersMax: number;
 }
 
-/** Chooses accounts and takes their slots. */
+/**
+ * Chooses accounts and takes their slots, in one step: an account that is chosen is an account whose slot is
+ * taken, or whose line the request has joined.
+ */
 export class AccountSelector {
-  readonly #snapshot: Snapshot;
-  readonly #coordination: Pick<Coordination, "slots">;
-  readonly #clock: Clock;
-  readonly #waitMsMax: number;
-  readonly #waitersMax: number;
+  readonly #parts: SelectorParts;
+  readonly #chooser: Chooser;
+  readonly #pools = new Map<number, Pool>();
+  #poolsVersion = -1;
 
-  constructor({ snapshot, coordination, clock, waitMsMax, waitersMax }: SelectorParts) {
-    this.#snapshot = snapshot;
-    this.#coordination = coordination;
-    this.#clock = clock;
-    this.#waitMsMax = waitMsMax;
-    this.#waitersMax = waitersMax;
+  constructor(parts: SelectorParts) {
+    this.#parts = parts;
+    this.#chooser = new Chooser(parts);
   }
 
   /**
-   * Takes a slot of the least loaded account among those of the best priority that has one free, else
-   * stands in line for the best one.
+   * Gives the account that is to serve a request: the one its conversation is bound to, else the best one with
+   * a free slot, else the first one in whose line it gets a slot. Answers at once when nothing has to be waited
+   * for.
    *
-   * @throws Fault `select.no_account`, `admit.queue_full`, `admit.wait_timeout`, `admit.client_gone`.
+   * @throws Fault `select.*` when no account may serve it, `admit.queue_full`, `admit.wait_timeout`,
+   * `admit.client_gone`. Where it answers at once, it throws at once.
    */
-  async select(selection: Selection): Promise<SelectedAccount> {
-    const candidates = this.#ranked(selection);
-    for (const account of candidates) {
-      const lease = this.#coordination.slots.tryAcquire(holderOf(account), account.concurrency);
-      if (lease !== undefined) return { account, lease };
+  select(selection: Selection): SelectedAccount | Promise<SelectedAccount> {
+    const plan = this.#plan(selection);
+    return plan.kind === "taken" ? plan.selected : this.#wait(plan, selection);
+  }
+
+  #plan(selection: Selection): Plan {
+    const plan = this.#chooser.choose(this.#poolOf(selection.group), selection);
+    selection.onChoice(plan.choice);
+    if (plan.kind === "refused") throw plan.fault;
+    return plan;
+  }
+
+  async #wait(first: WaitPlan, selection: Selection): Promise<SelectedAccount> {
+    let plan: WaitPlan = first;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const lease = await this.#standInLine(plan, selection);
+      // Whatever was looked at before the wait may have changed during it.
+      const selected = this.#chooser.confirm(this.#poolOf(selection.group), selection, plan, lease);
+      if (selected !== undefined) return selected;
+      lease.release();
+      const next = this.#plan(selection);
+      if (next.kind === "taken") return next.selected;
+      plan = next;
     }
-    const first = candidates[0];
-    if (first === undefined) throw new Fault("select.no_account");
-    return { account: first, lease: await this.#waitFor(first, selection) };
+    throw new Fault("admit.queue_full", { retryAfterMs: BUSY_RETRY_MS });
   }
 
-  #ranked({ group, exclude, model }: Selection): readonly Account[] {
-    const nowMs = this.#clock.now();
-    const usable = this.#snapshot
-      .accountsOf(group.id)
-      .filter((account) => isUsable(account, group, nowMs) && !exclude.has(account.id))
-      .filter(({ modelMapping }) => mappedModel(modelMapping, model) !== undefined);
-    if (usable.length < 2) return usable;
-    return usable
-      .map((account) => ({ account, load: this.#loadOf(account) }))
-      .sort((a, b) => a.account.priority - b.account.priority || a.load - b.load)
-      .map(({ account }) => account);
-  }
-
-  #loadOf(account: Account): number {
-    const { inFlight, waiting } = this.#coordination.slots.status(holderOf(account));
-    return (inFlight + waiting) / Math.max(1, account.concurrency);
-  }
-
-  async #waitFor(account: Account, { signal, onWait }: Selection): Promise<Lease> {
-    const answer = await this.#coordination.slots.acquire({
-      holder: holderOf(account),
-      limit: account.concurrency,
-      waitersMax: this.#waitersMax,
-      waitMsMax: this.#waitMsMax,
+  async #standInLine(plan: WaitPlan, { signal }: Selection): Promise<Lease> {
+    const { candidate, waitersMax, waitMsMax } = plan;
+    const answer = await this.#parts.coordination.slots.acquire({
+      holder: candidate.holder,
+      limit: candidate.account.concurrency,
+      waitersMax,
+      waitMsMax,
       signal,
-      onWait,
     });
     if (answer.granted) return answer.lease;
-    if (answer.refusal === "gone") throw new Fault("admit.client_gone");
-    const code = answer.refusal === "timeout" ? "admit.wait_timeout" : "admit.queue_full";
-    throw new Fault(code, {
-      publicMessage: `All accounts of this group are busy and ${answer.waiting} requests are waiting, please retry later`,
-      retryAfterMs: 1_000,
-    });
+    throw refusal(answer);
+  }
+
+  #poolOf(group: Group): Pool {
+    const { snapshot, coordination } = this.#parts;
+    if (this.#poolsVersion !== snapshot.accountsVersion) {
+      this.#pools.clear();
+      this.#poolsVersion = snapshot.accountsVersion;
+    }
+    const known = this.#pools.get(group.id);
+    if (known !== undefined && known.group === group) return known;
+    const [oldest] = this.#pools.keys();
+    if (oldest !== undefined && this.#pools.size >= POOLS_MAX) this.#pools.delete(oldest);
+    const pool = new Pool(group, snapshot.accountsOf(group.id), coordination.vitals);
+    this.#pools.set(group.id, pool);
+    return pool;
+  }
+
+  /** How long until one of the accounts that were looked at can be asked again, in milliseconds. */
+  soonestRetryMs(choice: Choice): number | undefined {
+    return this.#chooser.soonestRetryMs(choice);
   }
 }
 
-/** Whose slots an account's requests take. */
-function holderOf(account: Account): Holder {
-  return { kind: "account", id: account.id };
-}
-
-function isUsable(account: Account, group: Group, nowMs: number): boolean {
-  const isExpired = account.expiresAtMs !== undefined && account.expiresAtMs <= nowMs;
-  return (
-    account.status === "active" && account.schedulable && !isExpired && account.platform === group.platform
-  );
+function refusal({ refusal, waiting }: SlotAnswer & { granted: false }): Fault {
+  if (refusal === "gone") return new Fault("admit.client_gone");
+  return new Fault(refusal === "timeout" ? "admit.wait_timeout" : "admit.queue_full", {
+    publicMessage: `All accounts of this group are busy and ${waiting} requests are waiting, please retry later`,
+    retryAfterMs: BUSY_RETRY_MS,
+  });
 }

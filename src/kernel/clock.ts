@@ -11,3 +11,8 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
 };
+
+/** A moment, given in milliseconds since the Unix epoch, as RFC 3339 in UTC. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

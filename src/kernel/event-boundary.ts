@@ -16,6 +16,12 @@ export class EventBoundary {
   #heldBytes = 0;
   #last = 0;
   #beforeLast = 0;
+  #isAtBoundary = true;
+
+  /** Whether what was passed on ends with an event, so that another one can follow it. True at the start. */
+  get isAtBoundary(): boolean {
+    return this.#isAtBoundary;
+  }
 
   /** Takes one chunk and returns what may be passed on now, in order. */
   split(chunk: Uint8Array): readonly Uint8Array[] {
@@ -26,15 +32,16 @@ export class EventBoundary {
     const passed = this.#heldBytes === 0 ? [finished] : [...this.#held, finished];
     this.#held = [];
     this.#heldBytes = 0;
-    if (end < chunk.length) this.#hold(chunk.subarray(end));
-    return passed;
+    this.#isAtBoundary = true;
+    return end < chunk.length ? [...passed, ...this.#hold(chunk.subarray(end))] : passed;
   }
 
-  /** Hands over what is still held back. */
+  /** Hands over what is still held back: the beginning of an event. */
   flush(): readonly Uint8Array[] {
     const held = this.#held;
     this.#held = [];
     this.#heldBytes = 0;
+    if (held.length > 0) this.#isAtBoundary = false;
     return held;
   }
 

@@ -14,3 +14,8 @@ const API_KEY_BYTES = 36;
 export function newApiKey(): string {
   return `sk-${Buffer.from(randomBytes(API_KEY_BYTES)).toString("base64url")}`;
 }
+
+/** A number from 0 to below `bound`, for choices where nobody gains by guessing it. */
+export function randomBelow(bound: number): number {
+  return Math.floor(Math.random() * bound);
+}

@@ -3,7 +3,7 @@ import type { Clock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import { ANSWER_MS_MAX } from "#upstream/resolver.ts";
 import { openUpstream } from "#upstream/send.ts";
-import { wasNotSent } from "#upstream/unsent-fault.ts";
+
 import { answerOk, openRawServer } from "./raw-server.ts";
 import { openWithNames, post, thrownBy, unlimited } from "./requests.ts";
 import { FORBIDDEN_SPELLINGS } from "./spellings.ts";
@@ -14,7 +14,7 @@ test.each(FORBIDDEN_SPELLINGS)("%s is refused when a request is sent", async (sp
   const upstream = openWithNames({}, strict);
   const thrown = await thrownBy(upstream.send(post(`${spelling}:9/v1/messages`), unlimited));
   expect(thrown).toMatchObject({ code: "upstream.forbidden_address" });
-  expect(wasNotSent(thrown as Fault)).toBe(true);
+  expect((thrown as Fault).isUnprocessed).toBe(true);
 });
 
 test.each([

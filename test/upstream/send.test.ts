@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { Fault } from "#kernel/fault.ts";
 import { openUpstream } from "#upstream/send.ts";
-import { wasNotSent } from "#upstream/unsent-fault.ts";
 import { answerOk, OK, openRawServer } from "./raw-server.ts";
 import { openWithNames, post, thrownBy, unlimited } from "./requests.ts";
 
@@ -65,13 +64,13 @@ test("a refused connection proves that nothing was sent", async () => {
     retry: "other-account",
   });
   expect((thrown as Fault).message).toContain("ECONNREFUSED");
-  expect(wasNotSent(thrown as Fault)).toBe(true);
+  expect((thrown as Fault).isUnprocessed).toBe(true);
 });
 
 test("an unknown name proves that nothing was sent", async () => {
   const thrown = await thrownBy(openWithNames({}).send(post("http://gone.example.com/"), unlimited));
   expect(thrown).toMatchObject({ code: "upstream.connect_failed" });
-  expect(wasNotSent(thrown as Fault)).toBe(true);
+  expect((thrown as Fault).isUnprocessed).toBe(true);
 });
 
 test("a name's next address is used when one cannot be connected to, and remembered", async () => {
@@ -113,7 +112,7 @@ test.each([
   const upstream = openWithNames({ "api.example.com": ["127.0.0.1", "127.0.0.1"] });
   const thrown = await thrownBy(upstream.send(post(`http://api.example.com:${server.port}/`), unlimited));
   expect(thrown).toMatchObject({ code: "upstream.reset" });
-  expect(wasNotSent(thrown as Fault)).toBe(false);
+  expect((thrown as Fault).isUnprocessed).toBe(false);
   expect(server.requests).toHaveLength(1);
 });
 
@@ -127,7 +126,7 @@ test("a request on a kept connection that breaks is not repeated", async () => {
   await (await upstream.send(post(url), unlimited)).text();
   const thrown = await thrownBy(upstream.send(post(url), unlimited));
   expect(thrown).toMatchObject({ code: "upstream.reset" });
-  expect(wasNotSent(thrown as Fault)).toBe(false);
+  expect((thrown as Fault).isUnprocessed).toBe(false);
   expect(server.requests).toHaveLength(2);
 });
 
@@ -137,7 +136,7 @@ test("an answer that is not HTTP is named as such", async () => {
   });
   const thrown = await thrownBy(openWithNames({}).send(post(`http://127.0.0.1:${server.port}/`), unlimited));
   expect(thrown).toMatchObject({ code: "upstream.invalid_answer" });
-  expect(wasNotSent(thrown as Fault)).toBe(false);
+  expect((thrown as Fault).isUnprocessed).toBe(false);
 });
 
 test("an abort ends the wait for an answer with the signal's own reason", async () => {

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import type { Fault } from "#kernel/fault.ts";
-import { wasNotSent } from "#upstream/unsent-fault.ts";
 import { answerOk, openRawServer, openTlsServer } from "./raw-server.ts";
 import { openWithNames, post, thrownBy, unlimited } from "./requests.ts";
 
@@ -27,7 +26,7 @@ test("a certificate for another name is refused before anything is sent", async 
     const thrown = await thrownBy(upstream.send(post(`https://${host}:${server.port}/`), unlimited));
     expect(thrown).toMatchObject({ code: "upstream.connect_failed" });
     expect((thrown as Fault).message).toContain("ERR_TLS_CERT_ALTNAME_INVALID");
-    expect(wasNotSent(thrown as Fault)).toBe(true);
+    expect((thrown as Fault).isUnprocessed).toBe(true);
   }
   expect(server.requests).toEqual([]);
 });
@@ -38,7 +37,7 @@ test("a certificate of an unknown authority is refused before anything is sent",
     openWithNames(names).send(post(`https://one.test:${server.port}/`), unlimited),
   );
   expect(thrown).toMatchObject({ code: "upstream.connect_failed" });
-  expect(wasNotSent(thrown as Fault)).toBe(true);
+  expect((thrown as Fault).isUnprocessed).toBe(true);
   expect(server.requests).toEqual([]);
 });
 
@@ -79,5 +78,5 @@ test("a host that does not speak TLS cannot be connected to, which proves nothin
   await using server = await openRawServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
   const thrown = await thrownBy(open().send(post(`https://one.test:${server.port}/`), unlimited));
   expect(thrown).toMatchObject({ code: "upstream.connect_failed" });
-  expect(wasNotSent(thrown as Fault)).toBe(false);
+  expect((thrown as Fault).isUnprocessed).toBe(false);
 });

@@ -1,0 +1,206 @@
+import type { Lease } from "#kernel/lease.ts";
+import type { Candidate, Pool } from "./candidate.ts";
+import { Choice, type ChosenBy } from "./choice.ts";
+import { Claims, type Deliberation, type Plan, type PlanOrRefusal, type WaitPlan } from "./claims.ts";
+import { FOUND, isLasting } from "./findings.ts";
+import { gate } from "./gates.ts";
+import { bestToSend, bestToWaitFor, isFull, NONE } from "./ranking.ts";
+import type { SelectedAccount, Selection, SelectorParts } from "./select-account.ts";
+import { soonestRetryMs, unavailableFault } from "./unavailable.ts";
+
+/** Attempts that a bound account's measured figures must rest on before a conversation leaves it for them. */
+const ESCAPE_SAMPLES_MIN = 5;
+/**
+ * A conversation stays bound to an account that rests for less than this, in milliseconds: coming back to what
+ * the upstream has cached (for five minutes) is worth more than staying with a substitute.
+ */
+const REST_MS_TO_LEAVE = 60_000;
+const MS_PER_SECOND = 1_000;
+
+/**
+ * Decides, without waiting for anything, which account is to serve a request. In this order: the account that
+ * must be asked again; the one the conversation is bound to; of those that the group's routing names, and then
+ * of all, the best with a free slot; the line of the best.
+ */
+export class Chooser {
+  readonly #parts: SelectorParts;
+  readonly #claims: Claims;
+
+  constructor(parts: SelectorParts) {
+    this.#parts = parts;
+    this.#claims = new Claims(parts);
+  }
+
+  choose(pool: Pool, selection: Selection): PlanOrRefusal {
+    const nowMs = this.#parts.clock.now();
+    const fit = pool.fit(selection.model);
+    const { candidates } = pool;
+    const boundTo = this.#claims.boundTo(selection);
+    const choice = new Choice({ candidates, findings: fit.findings.slice(), atMs: nowMs, boundTo });
+    const deliberation = { pool, fit, selection, choice, nowMs };
+    if (selection.pin !== undefined) return this.#pinned(deliberation, selection.pin);
+    return this.#byBinding(deliberation) ?? this.#byLoad(deliberation);
+  }
+
+  /**
+   * Whether the account that was waited for may still serve the request, as things are now; it is then the
+   * request's. Undefined: choose again.
+   */
+  confirm(pool: Pool, selection: Selection, plan: WaitPlan, lease: Lease): SelectedAccount | undefined {
+    const index = pool.indexOf(plan.candidate.account.id);
+    const candidate = index === undefined ? undefined : pool.candidates[index];
+    if (index === undefined || candidate === undefined) return undefined;
+    const fit = pool.fit(selection.model);
+    const nowMs = this.#parts.clock.now();
+    const deliberation = { pool, fit, selection, choice: plan.choice, nowMs };
+    const lasting = fit.findings[index] ?? FOUND.disabled;
+    const found = lasting === FOUND.eligible ? this.#gate(deliberation, candidate, plan.isBound) : lasting;
+    if (found !== FOUND.eligible) return undefined;
+    const claimed = this.#claims.claim(deliberation, { index, lease, by: "waiting" });
+    return typeof claimed === "number" ? undefined : claimed;
+  }
+
+  soonestRetryMs(choice: Choice): number | undefined {
+    return soonestRetryMs(choice, this.#parts.spend);
+  }
+
+  #pinned(deliberation: Deliberation, pin: NonNullable<Selection["pin"]>): PlanOrRefusal {
+    const { pool, choice, fit } = deliberation;
+    const index = pool.indexOf(pin) ?? NONE;
+    const isFit = fit.findings[index] === FOUND.eligible;
+    const plan = isFit ? this.#takeOrWait(deliberation, index, "pin") : undefined;
+    return plan ?? this.#refused(choice);
+  }
+
+  #byBinding(deliberation: Deliberation): Plan | undefined {
+    const { pool, choice, selection } = deliberation;
+    if (choice.boundTo === undefined) return undefined;
+    const index = pool.indexOf(choice.boundTo);
+    const candidate = index === undefined ? undefined : pool.candidates[index];
+    choice.left = this.#whyLeave(deliberation, index, candidate);
+    if (index === undefined || candidate === undefined || choice.left !== undefined) {
+      if (choice.left === "gone" || choice.left === "cannot_serve") this.#claims.unbind(deliberation);
+      return undefined;
+    }
+    if (selection.exclude.has(choice.boundTo)) return undefined;
+    const found = this.#gate(deliberation, candidate, true);
+    if (found === FOUND.eligible) return this.#takeOrWait(deliberation, index, "binding");
+    choice.findings[index] = found;
+    return undefined;
+  }
+
+  #whyLeave(
+    { fit, selection, nowMs }: Deliberation,
+    index: number | undefined,
+    candidate: Candidate | undefined,
+  ): Choice["left"] {
+    if (index === undefined || candidate === undefined) return "gone";
+    if (isLasting(fit.findings[index] ?? FOUND.disabled) || fit.routed?.[index] === 0) return "cannot_serve";
+    if (this.#claims.isModelResting(candidate, selection, nowMs)) return "cannot_serve";
+    const { vitals } = candidate;
+    if (vitals.coolingUntilMs - nowMs > REST_MS_TO_LEAVE) return "resting";
+    const { settings } = this.#parts.snapshot;
+    const isBad =
+      vitals.firstTokenMs > settings.sticky_escape_first_token_ms ||
+      vitals.errorRate > settings.sticky_escape_error_rate;
+    const isEscape = isBad && vitals.samples >= ESCAPE_SAMPLES_MIN && fit.eligible > 1;
+    return isEscape ? "slow_or_failing" : undefined;
+  }
+
+  #byLoad(deliberation: Deliberation): PlanOrRefusal {
+    const { choice, fit } = deliberation;
+    this.#findAll(deliberation);
+    const routed = fit.routed && this.#fromRouted(deliberation, fit.routed);
+    const plan = routed ?? this.#fromFound(deliberation, choice.findings);
+    return plan ?? this.#refused(choice);
+  }
+
+  /** Looks at every candidate that fits the model. */
+  #findAll({ pool, choice, selection, nowMs }: Deliberation): void {
+    const { findings } = choice;
+    const { exclude, sessionKey, isMessage } = selection;
+    const { spend } = this.#parts;
+    const boundIndex = choice.boundTo === undefined ? undefined : pool.indexOf(choice.boundTo);
+    const free = { sessionKey, isMessage, isBound: false, nowMs };
+    for (const id of exclude) findings[pool.indexOf(id) ?? NONE] = FOUND.excluded;
+    for (let index = 0; index < findings.length; index++) {
+      const candidate = pool.candidates[index];
+      if (candidate === undefined || findings[index] !== FOUND.eligible) continue;
+      const question = index === boundIndex ? { ...free, isBound: true } : free;
+      const found = gate(candidate, question, spend);
+      findings[index] = found === FOUND.eligible && isFull(candidate) ? FOUND.full : found;
+    }
+  }
+
+  /** Those that routing names come first; where none of them may serve the request, all others may. */
+  #fromRouted(deliberation: Deliberation, routed: Uint8Array): Plan | undefined {
+    const { choice } = deliberation;
+    const named = choice.findings.map((found, index) =>
+      routed[index] === 1 ? found : FOUND.not_schedulable,
+    );
+    const plan = this.#fromFound(deliberation, named);
+    for (const [index, found] of named.entries()) {
+      if (routed[index] === 1) choice.findings[index] = found;
+    }
+    return plan;
+  }
+
+  #fromFound(deliberation: Deliberation, findings: Uint8Array): Plan | undefined {
+    const { pool, nowMs } = deliberation;
+    const terms = { nowMs, settings: this.#parts.snapshot.settings };
+    for (let tries = 0; tries <= findings.length; tries++) {
+      const index = bestToSend(pool.candidates, findings, terms);
+      if (index === NONE) break;
+      const taken = this.#claims.take(deliberation, index, "load");
+      if (typeof taken !== "number") return taken;
+      findings[index] = taken;
+      deliberation.choice.findings[index] = taken;
+    }
+    return this.#lineOf(deliberation, findings);
+  }
+
+  /** The shortest line that is not too long to join. */
+  #lineOf(deliberation: Deliberation, findings: Uint8Array): Plan | undefined {
+    const { pool, choice } = deliberation;
+    const { waitersMax, waitMsMax } = this.#parts;
+    for (let tries = 0; tries <= findings.length; tries++) {
+      const index = bestToWaitFor(pool.candidates, findings);
+      const candidate = pool.candidates[index];
+      if (candidate === undefined) return undefined;
+      if (candidate.vitals.waiting < waitersMax) {
+        return { kind: "wait", choice, candidate, index, isBound: false, waitersMax, waitMsMax };
+      }
+      findings[index] = FOUND.queue_full;
+      choice.findings[index] = FOUND.queue_full;
+    }
+    return undefined;
+  }
+
+  /** The bound account, or its line while that is short; undefined lets the request spill over. */
+  #takeOrWait(deliberation: Deliberation, index: number, by: ChosenBy): Plan | undefined {
+    const { pool, choice } = deliberation;
+    const candidate = pool.candidates[index];
+    if (candidate === undefined) return undefined;
+    const taken = this.#claims.take(deliberation, index, by);
+    if (typeof taken !== "number") return taken;
+    choice.findings[index] = taken;
+    const { settings } = this.#parts.snapshot;
+    const waitersMax = settings.sticky_waiters_max;
+    if (taken !== FOUND.full || candidate.vitals.waiting >= waitersMax) {
+      // Looked at anew among the others, with their longer lines.
+      choice.findings[index] = FOUND.eligible;
+      return undefined;
+    }
+    const waitMsMax = settings.sticky_wait_seconds * MS_PER_SECOND;
+    return { kind: "wait", choice, candidate, index, isBound: true, waitersMax, waitMsMax };
+  }
+
+  #gate({ selection, nowMs }: Deliberation, candidate: Candidate, isBound: boolean): number {
+    const { sessionKey, isMessage } = selection;
+    return gate(candidate, { sessionKey, isBound, isMessage, nowMs }, this.#parts.spend);
+  }
+
+  #refused(choice: Choice): PlanOrRefusal {
+    return { kind: "refused", choice, fault: unavailableFault(choice, this.#parts.spend) };
+  }
+}
