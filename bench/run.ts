@@ -3,6 +3,7 @@ import { handOff } from "./hand-off.ts";
 import { largeBodies } from "./large-bodies.ts";
 import { microBenchmarks } from "./micro.ts";
 import { parseCrossover } from "./parse-crossover.ts";
+import { selection } from "./selection.ts";
 
 type Benchmark = (print: (line: string) => void) => Promise<void>;
 
@@ -11,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly title: string; readonly run
   micro: { title: "Parts of the request path on their own", run: microBenchmarks },
   parse: { title: "Reading a body: CPU time of the accepting thread", run: parseCrossover },
   cost: { title: "CPU of the proxy process per request, against the bare pass-through", run: costRatios },
+  selection: { title: "Choosing an account for a new conversation, by the size of the pool", run: selection },
   "hand-off": { title: "Handing a slot on", run: handOff },
   "large-bodies": { title: "Small requests beside large ones", run: largeBodies },
 };

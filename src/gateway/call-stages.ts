@@ -5,6 +5,7 @@ import type { TokenUsage, UsageStatus } from "#domain/usage-record.ts";
 import type { CallFacts } from "#protocols/call-facts.ts";
 import type { Call, Operation, Provider } from "#providers/provider.ts";
 import type { LineWait } from "./line-wait.ts";
+import type { RequestTrace } from "./request-trace.ts";
 
 /**
  * What arrives from HTTP, with nothing checked. Each stage adds its fields to this one object and hands it on
@@ -31,16 +32,22 @@ export interface InboundCall {
   onEnd(): void;
 }
 
+/** What goes along with a request from its first stage to its last. */
+export interface Watched {
+  /** Sees to it that a streaming client that waits is sent pings. */
+  readonly wait: LineWait;
+  /** Notes how the request comes by its answer. */
+  readonly trace: RequestTrace;
+}
+
 /** We know who is calling. */
-export interface AuthenticatedCall extends InboundCall {
+export interface AuthenticatedCall extends InboundCall, Watched {
   readonly principal: Principal;
 }
 
 /** We know what is asked for, and who could answer. */
 export interface ParsedCall extends AuthenticatedCall, Call, CallFacts {
   readonly provider: Provider;
-  /** Told when the request stands in line, so that a streaming client can be sent pings. */
-  readonly wait: LineWait;
 }
 
 /** Stamp of the admit stage. A stage that must run after it asks for `ParsedCall & Admitted`. */
@@ -87,13 +94,15 @@ export interface StreamedReply {
   readonly body: ReadableStream<Uint8Array>;
   /** Settles when the client's side and the upstream's side have ended, and never rejects. */
   readonly ended: Promise<StreamEnding>;
+  /** When the first piece of content came, in monotonic milliseconds; undefined when there was none. */
+  readonly firstTokenAt: number | undefined;
 }
 
 export type Reply = WholeReply | StreamedReply;
 
 /** A call that has its answer. */
 export interface Delivered {
-  readonly account: Account;
-  readonly attempts: number;
   readonly reply: Reply;
+  /** The answer was made here: no upstream was asked, and nothing is booked. */
+  readonly isLocal: boolean;
 }

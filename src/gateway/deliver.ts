@@ -1,58 +1,211 @@
+import type { Choice } from "#accounts/choice.ts";
 import type { SelectedAccount } from "#accounts/select-account.ts";
 import type { AccountId } from "#domain/ids.ts";
 import { Fault } from "#kernel/fault.ts";
+import type { Lease } from "#kernel/lease.ts";
+import { pause } from "#kernel/pause.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
-import type { Admitted, AttemptLog, Delivered, Funded, ParsedCall } from "./call-stages.ts";
+import { providerFor } from "#providers/registry.ts";
+import type { Admitted, AttemptLog, Delivered, Funded, ParsedCall, Reply } from "./call-stages.ts";
+import { Failover } from "./failover.ts";
+import { localAnswer, localKindFor } from "./local-answer.ts";
 import type { GatewayServices } from "./services.ts";
+import type { Checked } from "./stages/check-client.ts";
 import { forward } from "./stages/forward.ts";
+import { takeTurn } from "./user-turn.ts";
+
+/** A call that may be delivered. */
+export type DeliverableCall = ParsedCall & Checked & Admitted & Funded;
 
 /**
- * The one attempt loop: chooses an account and forwards to it, moving on to another while the fault says
- * that another could do better and no byte has gone to the client.
+ * The one attempt loop, for every platform: chooses an account and forwards to it, and goes on, to another or
+ * to the same one, for as long as the fault says that this could help and no byte has gone to the client.
  *
- * @throws Fault the last upstream fault when every account has failed; else what `select` or `forward` threw.
+ * @throws Fault the last upstream fault when nothing has helped, with the soonest time at which it may; else
+ * what choosing threw.
  */
 export async function deliver(
-  call: ParsedCall & Admitted & Funded,
+  call: DeliverableCall,
   attempts: AttemptLog,
   scope: RequestScope,
   services: GatewayServices,
 ): Promise<Delivered> {
-  const failed = new Set<AccountId>();
-  let lastFault: Fault | undefined;
-  for (let switches = 0; switches <= services.limits.switchesMax; switches++) {
-    const selected = await select(call, failed, scope, services).catch((thrown: unknown) => {
-      throw lastFault ?? thrown;
-    });
-    attempts.count++;
-    attempts.lastAccount = selected.account;
-    try {
-      const reply = await forward(call, selected, scope, services);
-      return { account: selected.account, attempts: attempts.count, reply };
-    } catch (thrown) {
-      lastFault = Fault.from(thrown);
-      if (lastFault.retry !== "other-account") throw lastFault;
-      services.metrics.fault(lastFault.code);
-      failed.add(selected.account.id);
-    }
-  }
-  throw lastFault ?? new Fault("select.no_account");
+  return await new Delivery(call, attempts, scope, services).run();
 }
 
-async function select(
-  call: ParsedCall,
-  exclude: ReadonlySet<AccountId>,
-  { signal }: RequestScope,
-  { accounts }: GatewayServices,
-): Promise<SelectedAccount> {
-  const { principal, model, wait } = call;
-  const selected = await accounts.select({
-    group: principal.group,
-    model,
-    exclude,
-    signal,
-    onWait: () => wait.begin(),
-  });
-  wait.end();
-  return selected;
+class Delivery {
+  readonly #call: DeliverableCall;
+  readonly #attempts: AttemptLog;
+  readonly #scope: RequestScope;
+  readonly #services: GatewayServices;
+  #failover: Failover;
+  #hasMoved = false;
+  #choice: Choice | undefined;
+  #lastFault: Fault | undefined;
+  #pin: AccountId | undefined;
+
+  constructor(call: DeliverableCall, attempts: AttemptLog, scope: RequestScope, services: GatewayServices) {
+    this.#call = call;
+    this.#attempts = attempts;
+    this.#scope = scope;
+    this.#services = services;
+    this.#failover = new Failover(services.settings(), call.servingGroup.platform);
+  }
+
+  async run(): Promise<Delivered> {
+    for (;;) {
+      const selected = await this.#select();
+      if (selected === undefined) continue;
+      const kind = localKindFor(selected.account, this.#call);
+      if (kind !== undefined) {
+        giveBack(selected);
+        this.#call.trace.add({ step: "local", kind });
+        return { reply: localAnswer(kind, this.#call), isLocal: true };
+      }
+      const reply = await this.#attempt(selected);
+      if (reply !== undefined) return { reply, isLocal: false };
+    }
+  }
+
+  /** The account to ask next; undefined: every account had failed, and all of them may be asked once more. */
+  async #select(): Promise<SelectedAccount | undefined> {
+    const { trace, servingGroup, model, sessionKey, operation } = this.#call;
+    try {
+      return await this.#services.accounts.select({
+        group: this.#services.groups.group(servingGroup.id) ?? servingGroup,
+        model,
+        sessionKey,
+        isMessage: operation === "messages",
+        exclude: this.#failover.failed,
+        pin: this.#pin,
+        signal: this.#scope.signal,
+        onChoice: (choice) => {
+          this.#choice = choice;
+          trace.add({ step: "choice", choice });
+        },
+      });
+    } catch (thrown) {
+      await this.#afterRefusal(thrown);
+      return undefined;
+    }
+  }
+
+  /** No account may be asked: tries all of them again where that is worth it, else tells what really stood in the way. */
+  async #afterRefusal(thrown: unknown): Promise<void> {
+    const last = this.#lastFault;
+    const refusal = Fault.from(thrown);
+    if (last === undefined || refusal.code === "admit.client_gone") throw refusal;
+    if (this.#pin !== undefined) {
+      this.#failover.failed.add(this.#pin);
+      this.#pin = undefined;
+      return;
+    }
+    const delayMs = this.#failover.anotherRoundMs(last);
+    if (delayMs === undefined) throw this.#exhausted(last);
+    await this.#pause(delayMs, "round");
+  }
+
+  /** Asks one account; undefined: it failed, and something else is to be tried. */
+  async #attempt(selected: SelectedAccount): Promise<Reply | undefined> {
+    const { account } = selected;
+    this.#attempts.count++;
+    this.#attempts.lastAccount = account;
+    this.#pin = undefined;
+    this.#call.trace.add({ step: "attempt", account: account.id });
+    const startedAt = this.#services.clock.monotonic();
+    let turn: Lease | undefined;
+    try {
+      turn = await takeTurn(this.#call, selected, this.#scope.signal, this.#services);
+      const onAccepted = (): void => turn?.release();
+      const reply = await forward(this.#call, { ...selected, onAccepted }, this.#scope, this.#services);
+      this.#succeeded(selected, reply, startedAt);
+      return reply;
+    } catch (thrown) {
+      selected.lease.release();
+      await this.#failed(selected, Fault.from(thrown));
+      return undefined;
+    } finally {
+      turn?.release();
+    }
+  }
+
+  #succeeded({ account }: SelectedAccount, reply: Reply, startedAt: number): void {
+    const { health } = this.#services;
+    const { requestId, model, trace } = this.#call;
+    trace.add({ step: "answer", status: reply.status });
+    const firstTokenMs =
+      reply.kind === "stream" && reply.firstTokenAt !== undefined ? reply.firstTokenAt - startedAt : 0;
+    health.succeeded(account, firstTokenMs);
+    if (reply.kind === "whole") return;
+    void reply.ended.then(({ status }) => {
+      if (status === "upstream_stalled") health.stalled(account, { requestId, model });
+      else if (status === "upstream_broke") health.broke(account, { requestId, model });
+    });
+  }
+
+  async #failed({ account, isOnly, vitals }: SelectedAccount, fault: Fault): Promise<void> {
+    const { health, metrics } = this.#services;
+    const { requestId, model, trace } = this.#call;
+    trace.addFault(fault, account.id);
+    this.#lastFault = fault;
+    const verdict = health.failed(account, fault, { requestId, model, isOnlyAccount: isOnly });
+    if (!verdict.countsAsFailure) vitals.abstained();
+    if (this.#movesToFallbackGroup(fault)) return;
+    const next = this.#failover.after(fault, {
+      id: account.id,
+      isOnly,
+      asksAgain: verdict.retrySame,
+      isBlamed: verdict.action !== undefined,
+    });
+    if (next.kind === "give-up") throw fault.relayed !== undefined ? fault : this.#exhausted(fault);
+    metrics.fault(fault.code);
+    if (next.kind === "switch") return;
+    this.#pin = account.id;
+    await this.#pause(next.delayMs, "same-account");
+  }
+
+  /**
+   * A prompt that is too long for a group's accounts goes, once, to the group that is named for such requests,
+   * and is then that group's to bill.
+   */
+  #movesToFallbackGroup(fault: Fault): boolean {
+    const { servingGroup, principal } = this.#call;
+    const id = servingGroup.fallbackGroupIdOnInvalidRequest;
+    if (id === undefined || this.#hasMoved || !isTooLong(fault)) return false;
+    const group = this.#services.groups.group(id);
+    const provider = group && providerFor(group.platform);
+    if (group === undefined || provider === undefined || group.status !== "active") return false;
+    this.#hasMoved = true;
+    Object.assign(this.#call, { servingGroup: group, provider, principal: { ...principal, group } });
+    this.#services.eligibility.check(this.#call.principal);
+    this.#failover = new Failover(this.#services.settings(), group.platform);
+    this.#call.trace.add({ step: "retry", how: `fallback-group:${group.id}`, delayMs: 0 });
+    return true;
+  }
+
+  async #pause(delayMs: number, how: string): Promise<void> {
+    this.#call.trace.add({ step: "retry", how, delayMs });
+    if (!(await pause(delayMs, this.#scope.signal))) throw new Fault("admit.client_gone");
+  }
+
+  /** The last fault, with the soonest time at which any of the accounts can be asked again. */
+  #exhausted(last: Fault): Fault {
+    const soonestMs = this.#choice && this.#services.accounts.soonestRetryMs(this.#choice);
+    return soonestMs === undefined || soonestMs === last.retryAfterMs ? last : last.withRetryAfter(soonestMs);
+  }
+}
+
+/** Words in which upstreams refuse a prompt for its length. */
+const TOO_LONG = ["prompt is too long", "request is too long", "context length exceeded"];
+
+function isTooLong({ relayed }: Fault): boolean {
+  if (relayed?.status !== 400) return false;
+  const text = new TextDecoder().decode(relayed.body).toLowerCase();
+  return TOO_LONG.some((words) => text.includes(words));
+}
+
+/** The account was chosen but says nothing about itself yet: gives back its slot and the right to probe it. */
+function giveBack({ lease, vitals }: SelectedAccount): void {
+  lease.release();
+  vitals.abstained();
 }

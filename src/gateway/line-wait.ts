@@ -1,33 +1,33 @@
+import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
+
 /**
- * Notices when one request stands in line for long.
+ * Notices when a streaming request has had no answer for a whole ping interval, whatever it waits for: a slot,
+ * an account, its turn, or the first token.
  *
- * Requests that do not wait, or not for a whole interval, cost nothing and keep their own status.
+ * A request that is answered sooner keeps its own status and costs one entry in a shared watch.
  */
 export class LineWait {
   readonly #intervalMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #isStream = false;
+  readonly #stallWatch: StallWatch;
+  #watch: Watch | undefined;
 
   /** Called once, when a streaming request has waited for a whole interval. */
   onLong: () => void = () => undefined;
 
-  constructor(intervalMs: number) {
+  constructor(intervalMs: number, stallWatch: StallWatch) {
     this.#intervalMs = intervalMs;
+    this.#stallWatch = stallWatch;
   }
 
   /** Only a client that asked for a stream can be sent pings. */
   allowPings(isStream: boolean): void {
-    this.#isStream = isStream;
+    if (!isStream || this.#watch !== undefined) return;
+    this.#watch = this.#stallWatch.open(() => this.onLong());
+    this.#watch.arm(this.#intervalMs);
   }
 
-  /** The request has to stand in line from now on. */
-  begin(): void {
-    if (this.#isStream) this.#timer ??= setTimeout(() => this.onLong(), this.#intervalMs);
-  }
-
-  /** The wait is over, or the request is. */
+  /** The request has its answer. */
   end(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#watch?.close();
   }
 }

@@ -1,43 +1,69 @@
 import { Fault } from "#kernel/fault.ts";
 import { leaseOf } from "#kernel/lease.ts";
 import { RequestScope } from "#kernel/request-scope.ts";
-import type { Admitted, AttemptLog, Funded, InboundCall, ParsedCall } from "./call-stages.ts";
-import { deliver } from "./deliver.ts";
+import type { AttemptLog, InboundCall, ParsedCall, Watched } from "./call-stages.ts";
+import { type DeliverableCall, deliver } from "./deliver.ts";
+import { ruledFault } from "./error-rules.ts";
 import { keepAlive, type Outcome } from "./keep-alive.ts";
 import { LineWait } from "./line-wait.ts";
+import { RequestTrace } from "./request-trace.ts";
 import { respond } from "./respond.ts";
 import type { GatewayServices } from "./services.ts";
 import { admit } from "./stages/admit.ts";
 import { authenticate } from "./stages/authenticate.ts";
 import { checkBilling } from "./stages/check-billing.ts";
+import { type Checked, checkClient } from "./stages/check-client.ts";
 import { parse } from "./stages/parse.ts";
 import { settle, settleFault, settleRefusal } from "./stages/settle.ts";
 
 /** One client request, from its headers to the last byte of its reply. Never rejects. */
 export function relay(call: InboundCall, services: GatewayServices): Promise<Response> {
-  const wait = new LineWait(services.limits.pingMs);
-  return keepAlive(run(call, wait, services), { call, wait, pingMs: services.limits.pingMs });
+  const { clock, limits, stallWatch } = services;
+  const wait = new LineWait(limits.pingMs, stallWatch);
+  const trace = new RequestTrace(call.startedAt, clock);
+  const watched = Object.assign(call, { wait, trace });
+  return keepAlive(run(watched, services), { call: watched, wait, pingMs: limits.pingMs });
 }
 
-async function run(inbound: InboundCall, wait: LineWait, services: GatewayServices): Promise<Outcome> {
+async function run(inbound: InboundCall & Watched, services: GatewayServices): Promise<Outcome> {
   const scope = new RequestScope(inbound.signal);
   const attempts: AttemptLog = { count: 0, lastAccount: undefined };
-  let funded: (ParsedCall & Admitted & Funded) | undefined;
+  let funded: DeliverableCall | undefined;
   scope.hold(leaseOf(() => inbound.onEnd()));
   services.metrics.requestStarted();
   try {
     const authenticated = authenticate(inbound, services);
-    const parsed = await parse(authenticated, wait, services);
-    const admitted = await admit(parsed, scope, services);
+    const parsed = await parse(authenticated, services);
+    const checked = checkClient(parsed, services);
+    keepTrace(checked, services);
+    const admitted = await admit(checked, scope, services);
     funded = checkBilling(admitted, services);
     const delivered = await deliver(funded, attempts, scope, services);
     settle(funded, attempts, delivered, services);
-    return respond(delivered, inbound, scope);
+    return respond(delivered, funded, scope);
   } catch (thrown) {
     scope.close();
-    const fault = Fault.from(thrown);
+    const thrownFault = Fault.from(thrown);
+    const fault = funded === undefined ? thrownFault : ruledFault(thrownFault, funded, services);
+    inbound.trace.addFault(fault);
     if (funded === undefined) settleRefusal(inbound, fault, services);
     else settleFault(funded, attempts, fault, services);
     return fault;
   }
+}
+
+/** From here on the trace can be asked for by the request's id. */
+function keepTrace(call: ParsedCall & Checked, { traces }: GatewayServices): void {
+  const { requestId, model, stream, sessionKey, principal, servingGroup, client } = call;
+  call.trace.request = {
+    requestId,
+    model,
+    stream,
+    sessionKey,
+    groupId: servingGroup.id,
+    apiKeyId: principal.apiKeyId,
+    client: client && `${client.name} ${client.version}`,
+    arrivedAtMs: call.arrivedAtMs,
+  };
+  traces.keep(requestId, call.trace);
 }

@@ -36,6 +36,7 @@ export function logRequest(log: Log, finished: FinishedRequest): void {
     output_tokens: record?.outputTokens,
     cost_usd: record?.costNanos === undefined ? undefined : nanosToUsd(record.costNanos),
   };
-  if (fault?.source === "gateway") log.error("request.ended", { ...fields, stack: fault.stack });
+  if (fault?.skipsMonitoring) log.debug("request.ended", fields);
+  else if (fault?.source === "gateway") log.error("request.ended", { ...fields, stack: fault.stack });
   else log.info("request.ended", fields);
 }

@@ -1,15 +1,20 @@
+import type { AccountHealth } from "#accounts/account-health.ts";
 import type { AccountSelector } from "#accounts/select-account.ts";
 import type { Eligibility } from "#billing/eligibility.ts";
 import type { Ledger } from "#billing/ledger.ts";
 import type { PriceBook } from "#billing/price-book.ts";
 import type { Coordination } from "#coordination/coordination.ts";
+import type { ErrorRule } from "#domain/error-rule.ts";
+import type { RuntimeSettings } from "#domain/settings.ts";
 import type { Send } from "#domain/upstream-request.ts";
 import type { Authenticator } from "#identity/authenticate-key.ts";
 import type { Clock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
 import type { StallWatch } from "#kernel/stall-watch.ts";
+import type { Snapshot } from "#snapshot/snapshot.ts";
 import type { ParsePool } from "#threads/parse-pool.ts";
 import type { GatewayMetrics } from "./metrics.ts";
+import type { RecentTraces } from "./recent-traces.ts";
 import type { StreamLimits } from "./stream-relay.ts";
 
 /** What the stages need from the house, as small as each of them allows. */
@@ -19,9 +24,16 @@ export interface GatewayServices {
   readonly metrics: GatewayMetrics;
   readonly stallWatch: StallWatch;
   readonly coordination: Pick<Coordination, "slots">;
-  readonly identity: Pick<Authenticator, "authenticate">;
+  readonly identity: Pick<Authenticator, "authenticate" | "renew">;
   readonly eligibility: Eligibility;
-  readonly accounts: Pick<AccountSelector, "select">;
+  readonly accounts: Pick<AccountSelector, "select" | "soonestRetryMs">;
+  readonly health: AccountHealth;
+  readonly groups: Pick<Snapshot, "group">;
+  /** The settings as they are now. */
+  readonly settings: () => RuntimeSettings;
+  /** The error rules as they are now, in the order in which they are tried. */
+  readonly errorRules: () => readonly ErrorRule[];
+  readonly traces: RecentTraces;
   readonly prices: Pick<PriceBook, "cost">;
   readonly ledger: Pick<Ledger, "record">;
   readonly parser: Pick<ParsePool, "read">;
@@ -37,6 +49,4 @@ export interface GatewayLimits extends StreamLimits {
   readonly userWaitMs: number;
   /** Pause between the pings that a waiting client gets. */
   readonly pingMs: number;
-  /** Most accounts one request moves on to after the first. */
-  readonly switchesMax: number;
 }

@@ -1,18 +1,24 @@
 import type { UsageStatus } from "#domain/usage-record.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { EventBoundary } from "#kernel/event-boundary.ts";
-import type { Fault } from "#kernel/fault.ts";
+import { Fault } from "#kernel/fault.ts";
 import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
-import type { StreamMeter } from "#protocols/stream-meter.ts";
+import type { StreamError, StreamMeter } from "#protocols/stream-meter.ts";
 import type { StreamEnding } from "./call-stages.ts";
 import type { UpstreamCall } from "./upstream-call.ts";
 
 /** How far the meter may run ahead of the client, in bytes: the most one slow client can make us buffer. */
 const METER_LEAD_BYTES_MAX = 1_048_576;
 
+/** How far into a stream the model is looked for, in bytes. */
+const RENAME_BYTES_MAX = 65_536;
+
+const BLANK_LINE = new TextEncoder().encode("\n\n");
+
 /** Time limits of a stream, in milliseconds. */
 export interface StreamLimits {
-  readonly firstByteMs: number;
+  /** From sending the request to the first piece of content. */
+  readonly firstTokenMs: number;
   readonly idleMs: number;
   readonly clientStallMs: number;
   readonly drainMs: number;
@@ -35,6 +41,10 @@ interface RelayParts {
   readonly limits: StreamLimits;
   /** The error event that ends a stream which cannot be completed. */
   readonly renderFault: (fault: Fault | undefined) => Uint8Array;
+  /** What an error that the upstream tells of within its stream means. */
+  readonly readError: (error: StreamError) => Fault;
+  /** Gives events in which the model is named as the client has named it; undefined: they do not name it. */
+  readonly rename: ((events: Uint8Array) => Uint8Array | undefined) | undefined;
   /** The client's side has ended: its last byte has gone, or it has left. */
   readonly onClientEnd: () => void;
 }
@@ -46,18 +56,28 @@ interface RelayParts {
  * than {@link METER_LEAD_BYTES_MAX} ahead. When the client leaves, the meter reads on for the usage, up to
  * the drain limit; an upstream that has sent nothing yet is cancelled at once. An answer that cannot be
  * completed is ended with an error event, never left looking whole.
+ *
+ * An answer counts as begun with its first piece of content. Until then nothing has gone to the client, so a
+ * stream that fails before is a fault like any other, which another account may cure.
  */
 export class StreamRelay {
   /** The client's side. */
   readonly body: ReadableStream<Uint8Array>;
   /** Settles when both sides have ended. Never rejects. */
   readonly ended: Promise<StreamEnding>;
+  /**
+   * Settles when the first piece of content is there, or the client has left.
+   *
+   * @throws Fault `upstream.*` when the stream fails before; everything is given up then but the request itself.
+   */
+  readonly begun: Promise<void>;
   readonly #parts: RelayParts;
   readonly #client: ChunkReader;
   readonly #clientWatch: Watch;
   readonly #boundary = new EventBoundary();
   readonly #onAbort = (): void => this.clientLeft();
   readonly #clientEnd = Promise.withResolvers<void>();
+  readonly #begin = Promise.withResolvers<void>();
   readonly #metering: Promise<void>;
   #meteredBytes = 0;
   #deliveredBytes = 0;
@@ -65,11 +85,15 @@ export class StreamRelay {
   #fault: Fault | undefined;
   #wakeMeter: (() => void) | undefined;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
+  #rename: RelayParts["rename"];
+  #hasBegun = false;
   #hasClientEnded = false;
   #hasClientLeft = false;
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
+    this.#rename = parts.rename;
+    this.begun = this.#begin.promise;
     const [clientBranch, meterBranch] = parts.upstream.tee();
     this.#client = clientBranch.getReader();
     this.#clientWatch = parts.stallWatch.open(() => this.clientLeft());
@@ -86,10 +110,16 @@ export class StreamRelay {
     this.ended = this.#awaitEnding();
   }
 
+  /** When the first piece of content came, in monotonic milliseconds. */
+  get firstTokenAt(): number | undefined {
+    return this.#firstTokenAt;
+  }
+
   /** The client has gone, or has not read for too long. */
   clientLeft(): void {
     if (this.#hasClientEnded) return;
     this.#hasClientLeft = true;
+    this.#letBegin();
     const { call, limits } = this.#parts;
     if (this.#meteredBytes === 0 || limits.drainMs === 0) call.cancel("admit.client_gone");
     else this.#drainTimer = setTimeout(() => call.cancel("admit.client_gone"), limits.drainMs);
@@ -105,12 +135,20 @@ export class StreamRelay {
       if (this.#hasClientEnded) return;
       if (chunk === undefined) return await this.#completeClient(controller);
       this.#letMeterRun(chunk.length);
-      const passed = this.#boundary.split(chunk);
+      const passed = this.#renamed(this.#boundary.split(chunk));
       for (const piece of passed) controller.enqueue(piece);
       if (passed.length === 0) continue;
       this.#clientWatch.arm(this.#parts.limits.clientStallMs);
       return;
     }
+  }
+
+  /** The model is named once, in the first events; from then on everything passes as it is. */
+  #renamed(passed: readonly Uint8Array[]): readonly Uint8Array[] {
+    if (this.#rename === undefined || passed.length === 0) return passed;
+    const events = this.#rename(Buffer.concat(passed));
+    if (events !== undefined || this.#deliveredBytes > RENAME_BYTES_MAX) this.#rename = undefined;
+    return events === undefined ? passed : [events];
   }
 
   /** The next chunk; undefined when the upstream has ended, in order or not. */
@@ -129,11 +167,16 @@ export class StreamRelay {
     await this.#metering;
     if (this.#hasClientEnded) return;
     const { meter, renderFault } = this.#parts;
-    const isExplicit = meter.isWhole || meter.hasError;
-    const rest = isExplicit ? this.#boundary.flush() : [renderFault(this.#fault)];
+    const isExplicit = meter.isWhole || meter.error !== undefined;
+    const rest = isExplicit ? this.#boundary.flush() : this.#errorEnd(renderFault(this.#fault));
     for (const piece of rest) controller.enqueue(piece);
     this.#endClient();
     controller.close();
+  }
+
+  /** An event that was too long to be held back was cut off in the middle: ends it first. */
+  #errorEnd(event: Uint8Array): readonly Uint8Array[] {
+    return this.#boundary.isAtBoundary ? [event] : [BLANK_LINE, event];
   }
 
   #endClient(): void {
@@ -148,26 +191,54 @@ export class StreamRelay {
   async #runMeter(reader: ChunkReader): Promise<void> {
     const { call, limits, meter } = this.#parts;
     try {
-      call.expectWithin(limits.firstByteMs, "upstream.timeout");
       for (let { value } = await reader.read(); value !== undefined; { value } = await reader.read()) {
         this.#measure(value);
         if (this.#meteredBytes - this.#deliveredBytes > METER_LEAD_BYTES_MAX) await this.#clientCatchesUp();
-        call.expectWithin(limits.idleMs, "upstream.stalled");
+        if (this.#hasBegun) call.expectWithin(limits.idleMs, "upstream.stalled");
       }
       meter.end();
+      this.#checkBegun();
     } catch (thrown) {
       this.#fault = call.faultOf(thrown);
+      if (!this.#hasBegun) this.#abandon(this.#fault);
     } finally {
       clearTimeout(this.#drainTimer);
       call.finish();
     }
   }
 
+  /** A stream that ends before its first content has failed, unless it is whole without any. */
+  #checkBegun(): void {
+    const { meter, readError } = this.#parts;
+    if (this.#hasBegun) return;
+    if (meter.isWhole) this.#letBegin();
+    else if (meter.error !== undefined) throw readError(meter.error);
+    else throw new Fault("upstream.broken", { internal: "the stream ended before its first content" });
+  }
+
+  #letBegin(): void {
+    this.#hasBegun = true;
+    this.#begin.resolve();
+  }
+
+  /** The answer is another attempt's to give: lets go of the client's branch, and of nothing that is the request's. */
+  #abandon(fault: Fault): void {
+    this.#hasClientEnded = true;
+    this.#clientWatch.close();
+    this.#parts.clientSignal.removeEventListener("abort", this.#onAbort);
+    this.#parts.call.cancel(fault.code);
+    this.#client.cancel().catch(() => undefined);
+    this.#begin.reject(fault);
+  }
+
   #measure(chunk: Uint8Array): void {
-    const { meter, clock } = this.#parts;
+    const { meter, clock, readError } = this.#parts;
     this.#meteredBytes += chunk.length;
     meter.push(chunk);
     if (this.#firstTokenAt === undefined && meter.hasContent) this.#firstTokenAt = clock.monotonic();
+    if (this.#hasBegun) return;
+    if (meter.hasContent || meter.isWhole || this.#meteredBytes > METER_LEAD_BYTES_MAX) this.#letBegin();
+    else if (meter.error !== undefined) throw readError(meter.error);
   }
 
   async #clientCatchesUp(): Promise<void> {

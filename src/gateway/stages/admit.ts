@@ -12,28 +12,35 @@ const RETRY_AFTER_MS = 1_000;
  * Takes one of the user's slots, waiting in line when they are all busy.
  *
  * Runs before billing because a wait can be long and a balance can run out during it. The slot is the
- * request's until the last byte of the reply, so it is given to the scope and never released here.
+ * request's until the last byte of the reply, so it is given to the scope and never released here. Who may
+ * call, and how often at once, is read again before the slot is asked for and after a wait: a slow upload
+ * or a long line must not outlive a change.
  *
- * @throws Fault `admit.queue_full`, `admit.wait_timeout`, `admit.client_gone`.
+ * @throws Fault `admit.queue_full`, `admit.wait_timeout`, `admit.client_gone`, `auth.*`.
  */
-export async function admit(
-  call: ParsedCall,
+export async function admit<C extends ParsedCall>(
+  call: C,
   scope: RequestScope,
-  { coordination, limits }: GatewayServices,
-): Promise<ParsedCall & Admitted> {
-  const { userId, concurrency } = call.principal;
-  const answer = await coordination.slots.acquire({
+  { coordination, identity, limits }: GatewayServices,
+): Promise<C & Admitted> {
+  const principal = identity.renew(call.principal);
+  const { userId, concurrency } = principal;
+  const asked = coordination.slots.acquire({
     holder: { kind: "user", id: userId },
     limit: concurrency,
     waitersMax: userWaitersMax(concurrency),
     waitMsMax: limits.userWaitMs,
     signal: scope.signal,
-    onWait: () => call.wait.begin(),
   });
-  call.wait.end();
+  const answer = asked instanceof Promise ? await asked : asked;
   if (!answer.granted) throw refusal(answer, concurrency);
   scope.hold(answer.lease);
-  return Object.assign(call, { slotWaitMs: answer.waitedMs });
+  const { waitedMs } = answer;
+  if (waitedMs > 0) call.trace.add({ step: "queue", waitedMs });
+  return Object.assign(call, {
+    slotWaitMs: waitedMs,
+    principal: waitedMs > 0 ? identity.renew(principal) : principal,
+  });
 }
 
 function refusal({ refusal, waiting }: SlotAnswer & { granted: false }, concurrency: number): Fault {

@@ -1,4 +1,4 @@
-import type { AuthenticatedCall, InboundCall } from "#gateway/call-stages.ts";
+import type { AuthenticatedCall, InboundCall, Watched } from "#gateway/call-stages.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import { presentedKey } from "#identity/presented-key.ts";
 
@@ -8,7 +8,7 @@ import { presentedKey } from "#identity/presented-key.ts";
  *
  * @throws Fault `auth.*`.
  */
-export function authenticate(call: InboundCall, { identity }: GatewayServices): AuthenticatedCall {
+export function authenticate(call: InboundCall & Watched, { identity }: GatewayServices): AuthenticatedCall {
   const key = presentedKey(call.headers, call.query);
   return Object.assign(call, { principal: identity.authenticate(key, call.clientAddress) });
 }

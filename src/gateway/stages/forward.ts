@@ -1,4 +1,5 @@
 import type { SelectedAccount } from "#accounts/select-account.ts";
+import { mappedModel } from "#domain/model-mapping.ts";
 import type { ParsedCall, Reply, StreamedReply } from "#gateway/call-stages.ts";
 import { readBounded } from "#gateway/read-bounded.ts";
 import { faultEvent } from "#gateway/render-fault.ts";
@@ -13,14 +14,14 @@ const WHOLE_BYTES_MAX = 67_108_864;
 const ERROR_BYTES_MAX = 2_097_152;
 
 /**
- * Sends the call once, through one account, and returns before any byte of the answer has gone to the
- * client. The account's slot goes back when the upstream is done with it, however that comes about.
+ * Sends the call once, through one account, and returns when the answer has begun, before any byte of it has
+ * gone to the client. The account's slot goes back when the upstream is done with it, however that comes about.
  *
  * @throws Fault `upstream.*` with a verdict on what may be tried next; `admit.client_gone`.
  */
 export async function forward(
   call: ParsedCall,
-  { account, lease }: SelectedAccount,
+  { account, lease, onAccepted }: Attempt,
   scope: RequestScope,
   services: GatewayServices,
 ): Promise<Reply> {
@@ -28,16 +29,22 @@ export async function forward(
   const { limits } = services;
   const upstreamCall = new UpstreamCall(lease, scope, services.stallWatch);
   try {
-    upstreamCall.expectWithin(call.stream ? limits.firstByteMs : limits.responseMs, "upstream.timeout");
+    upstreamCall.expectWithin(call.stream ? limits.firstTokenMs : limits.responseMs, "upstream.timeout");
     const response = await services.send(provider.buildRequest(call, account), upstreamCall.signal);
     const { status, headers } = response;
+    services.health.responded(account, provider.readLimits(headers, services.clock.now()));
     if (!response.ok) {
       const body = withoutCredential(await readBounded(response, ERROR_BYTES_MAX), account.credential);
       throw provider.readFault({ status, headers, body });
     }
+    onAccepted();
     const stream = eventStreamOf(response);
-    if (stream !== undefined) return relayStream({ call, response, stream, upstreamCall }, scope, services);
-    const body = await readBounded(response, WHOLE_BYTES_MAX);
+    const isRenamed = mappedModel(account.modelMapping, call.model) !== call.model;
+    if (stream !== undefined) {
+      return await relayStream({ call, response, stream, upstreamCall, isRenamed }, scope, services);
+    }
+    const answer = await readBounded(response, WHOLE_BYTES_MAX);
+    const body = (isRenamed ? provider.renameModel(answer, call.model) : undefined) ?? answer;
     upstreamCall.finish();
     return {
       kind: "whole",
@@ -52,18 +59,26 @@ export async function forward(
   }
 }
 
+/** One try with one account. */
+export interface Attempt extends SelectedAccount {
+  /** Called when the upstream has taken the request in. */
+  readonly onAccepted: () => void;
+}
+
 interface StreamParts {
   readonly call: ParsedCall;
   readonly response: Response;
   readonly stream: ReadableStream<Uint8Array>;
   readonly upstreamCall: UpstreamCall;
+  /** The upstream was asked for another model than the client had named, and answers in that name. */
+  readonly isRenamed: boolean;
 }
 
-function relayStream(
-  { call, response, stream, upstreamCall }: StreamParts,
+async function relayStream(
+  { call, response, stream, upstreamCall, isRenamed }: StreamParts,
   scope: RequestScope,
   { clock, limits, stallWatch }: GatewayServices,
-): StreamedReply {
+): Promise<StreamedReply> {
   const relay = new StreamRelay({
     upstream: stream,
     meter: call.provider.openMeter(),
@@ -73,11 +88,15 @@ function relayStream(
     clock,
     limits,
     renderFault: (fault) => faultEvent(fault, call),
+    readError: call.provider.readStreamError,
+    rename: isRenamed ? (events) => call.provider.renameModelInEvents(events, call.model) : undefined,
     onClientEnd: () => scope.close(),
   });
+  await relay.begun;
   const headers = call.provider.relayHeaders(response.headers);
   headers["cache-control"] = "no-cache";
-  return { kind: "stream", status: response.status, headers, body: relay.body, ended: relay.ended };
+  const { body, ended, firstTokenAt } = relay;
+  return { kind: "stream", status: response.status, headers, body, ended, firstTokenAt };
 }
 
 /** The body, when it is an event stream in the clear; any other answer is read whole. */

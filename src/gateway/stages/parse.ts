@@ -1,5 +1,4 @@
 import type { AuthenticatedCall, ParsedCall } from "#gateway/call-stages.ts";
-import type { LineWait } from "#gateway/line-wait.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { SessionSeed } from "#protocols/call-facts.ts";
@@ -10,18 +9,14 @@ import { providerFor } from "#providers/registry.ts";
  *
  * @throws Fault `parse.*`, or `select.no_account` for a platform that cannot be served yet.
  */
-export async function parse(
-  call: AuthenticatedCall,
-  wait: LineWait,
-  { parser }: GatewayServices,
-): Promise<ParsedCall> {
+export async function parse(call: AuthenticatedCall, { parser }: GatewayServices): Promise<ParsedCall> {
   const { body, facts } = await parser.read(await call.readBody(), seedOf(call));
-  wait.allowPings(facts.stream);
+  call.wait.allowPings(facts.stream);
   const provider = providerFor(call.principal.group.platform);
   if (provider === undefined) {
     throw new Fault("select.no_account", { internal: `no provider for ${call.principal.group.platform}` });
   }
-  return Object.assign(call, facts, { body, provider, wait });
+  return Object.assign(call, facts, { body, provider });
 }
 
 function seedOf({ headers, principal, clientAddress }: AuthenticatedCall): SessionSeed {

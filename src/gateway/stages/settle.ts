@@ -26,14 +26,25 @@ interface Outcome extends StreamEnding {
 export function settle(
   call: ParsedCall,
   attempts: AttemptLog,
-  { reply }: Delivered,
+  { reply, isLocal }: Delivered,
   services: GatewayServices,
 ): void {
+  if (isLocal) {
+    settleLocal(call, reply, services);
+    return;
+  }
   const upstreamRequestId = shortened(reply.headers["request-id"]);
   const book = (ending: StreamEnding): void =>
     finish(call, attempts, { ...ending, httpStatus: reply.status, upstreamRequestId }, services);
   if (reply.kind === "stream") void reply.ended.then(book);
   else book(endingOf(reply, call.signal));
+}
+
+/** Counts and logs a request that was answered here and costs nothing. */
+function settleLocal(call: ParsedCall, { status }: Reply, { clock, log, metrics }: GatewayServices): void {
+  const durationMs = clock.monotonic() - call.startedAt;
+  metrics.requestEnded(call.operation, status, durationMs);
+  logRequest(log, { call, durationMs, httpStatus: status });
 }
 
 /** Books a request that passed admission and billing but got no answer. */
@@ -50,10 +61,10 @@ export function settleFault(
     usageComplete: !isGone,
     firstTokenAt: undefined,
     httpStatus: fault.status,
-    upstreamRequestId: shortened(fault.relayed?.headers["request-id"]),
+    upstreamRequestId: shortened(fault.upstream?.headers.get("request-id") ?? undefined),
     fault,
   };
-  services.metrics.fault(fault.code);
+  if (!fault.skipsMonitoring) services.metrics.fault(fault.code);
   finish(call, attempts, outcome, services);
 }
 
