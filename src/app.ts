@@ -8,6 +8,7 @@ import { pathOf } from "#http/request-path.ts";
 import { docsRoutes } from "#http/routes/docs.ts";
 import { type OperationsOptions, operationsRoutes } from "#http/routes/health.ts";
 import { messagesRoutes } from "#http/routes/messages.ts";
+import { isWellAddressed, respondMisaddressed } from "#http/routes/misaddressed.ts";
 import { modelsRoutes } from "#http/routes/models.ts";
 import { isGatewayPath, respondUnrouted } from "#http/routes/unrouted.ts";
 import { Fault } from "#kernel/fault.ts";
@@ -38,7 +39,8 @@ const SERVE = {
  * Every route there is. The app does not listen yet.
  *
  * There are no hooks before or after the routes, and none may be added: with headers of its own to add, the
- * framework would rebuild a gateway route's response and decode its stream chunk by chunk.
+ * framework would rebuild a gateway route's response and decode its stream chunk by chunk. The wrap is no such
+ * hook: it only decides who handles a request, before any route is looked up, and never sees a response.
  */
 export function buildApp(options: AppOptions) {
   const api = apiRoutes(options);
@@ -48,6 +50,7 @@ export function buildApp(options: AppOptions) {
         ? respondUnrouted(request, app.routes, options.admin.adminToken)
         : respondStray(error, request, options),
     )
+    .wrap((handle, request) => (isWellAddressed(request) ? handle : () => respondMisaddressed(request)))
     .use(api)
     .use(docsRoutes(api));
   return app;

@@ -1,3 +1,6 @@
+import { AccountHealth } from "#accounts/account-health.ts";
+import { AccountJournal } from "#accounts/account-journal.ts";
+import { AccountSpend } from "#accounts/account-spend.ts";
 import { AccountSelector } from "#accounts/select-account.ts";
 import { balanceEligibility, unbilledEligibility } from "#billing/eligibility.ts";
 import { PriceBook } from "#billing/price-book.ts";
@@ -6,8 +9,11 @@ import { readAddressSet } from "#config/cidr.ts";
 import type { Config } from "#config/config.ts";
 import type { Coordination } from "#coordination/coordination.ts";
 import { openLocalCoordination } from "#coordination/local/open.ts";
+import type { RuntimeSettings } from "#domain/settings.ts";
 import { GatewayMetrics } from "#gateway/metrics.ts";
+import { RecentTraces } from "#gateway/recent-traces.ts";
 import type { GatewayLimits, GatewayServices } from "#gateway/services.ts";
+import type { AdminOptions } from "#http/admin/admin-options.ts";
 import { Authenticator } from "#identity/authenticate-key.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { Secret } from "#kernel/secret.ts";
@@ -26,11 +32,11 @@ import { openProcessLog } from "./process-log.ts";
 const CONNECTIONS_MAX = 2;
 /** How exact the time limits of streams are, in milliseconds. */
 const STALL_TICK_MS = 250;
-const SWITCHES_MAX = 10;
 /** Limits of asking the main thread, in milliseconds. */
 const ANNOUNCE_MS_MAX = 10_000;
 const FLUSH_MS_MAX = 5_000;
 const METRICS_MS_MAX = 5_000;
+const TRACE_MS_MAX = 5_000;
 
 /** One HTTP thread's rooms, put together. The only place that picks backends. */
 export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi>) {
@@ -47,12 +53,20 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
     snapshot: new Snapshot({ rows: storage.snapshot, vault, log }),
     coordination: openLocalCoordination(init.memory, init.thread),
     upstream: openUpstream({ allowPrivate, trustedOrigins: init.trustedOrigins }),
-    ledger: new ThreadLedger(),
+    spend: new AccountSpend(),
+    ledger: new ThreadLedger(log),
     parser: new ParsePool(config.parseOffloadBytes),
     limits: limitsOf(config),
     state: { isDraining: false },
   };
-  const services = servicesOf(rooms);
+  const announceChange: AdminOptions["announceChange"] = (change) =>
+    main.ask("announceChange", ANNOUNCE_MS_MAX, change);
+  const journal = new AccountJournal({
+    append: (event) => storage.accountEvents.append(event),
+    announce: (id) => announceChange({ kind: "account", id }),
+    log,
+  });
+  const services = servicesOf({ ...rooms, journal });
   const appOptions: AppOptions = {
     gateway: {
       services,
@@ -67,9 +81,13 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
       log,
       adminToken: new Secret(init.adminToken),
       checkBaseUrl: rooms.upstream.checkBaseUrl,
-      announceChange: (change) => main.ask("announceChange", ANNOUNCE_MS_MAX, change),
+      announceChange,
       flushLedger: () => main.ask("flushLedger", FLUSH_MS_MAX),
       slots: rooms.coordination.slots,
+      vitals: rooms.coordination.vitals,
+      sessions: rooms.coordination.sessions,
+      spend: rooms.spend,
+      traceOf: async (requestId) => (await main.ask("trace", TRACE_MS_MAX, requestId)) ?? undefined,
       clock: systemClock,
     },
     operations: {
@@ -89,10 +107,13 @@ interface RequestRooms extends Pick<GatewayServices, "ledger" | "parser" | "limi
   readonly snapshot: Snapshot;
   readonly coordination: Coordination;
   readonly upstream: Pick<Upstream, "send">;
+  readonly spend: AccountSpend;
+  readonly journal: AccountJournal;
 }
 
 function servicesOf(rooms: RequestRooms): GatewayServices {
-  const { config, snapshot, coordination, vault } = rooms;
+  const { config, snapshot, coordination, vault, spend, journal } = rooms;
+  const settings = (): RuntimeSettings => snapshot.settings;
   return {
     clock: systemClock,
     log: rooms.log,
@@ -104,10 +125,21 @@ function servicesOf(rooms: RequestRooms): GatewayServices {
     accounts: new AccountSelector({
       snapshot,
       coordination,
+      spend,
       clock: systemClock,
       waitMsMax: config.accountWaitSeconds * 1_000,
       waitersMax: config.accountWaitersMax,
     }),
+    health: new AccountHealth({
+      vitals: coordination.vitals,
+      settings,
+      clock: systemClock,
+      note: (event) => journal.note(event),
+    }),
+    groups: snapshot,
+    settings,
+    errorRules: () => snapshot.errorRules,
+    traces: new RecentTraces(),
     prices: new PriceBook(),
     ledger: rooms.ledger,
     parser: rooms.parser,
@@ -119,13 +151,12 @@ function servicesOf(rooms: RequestRooms): GatewayServices {
 /** Writable, because a process that shuts down stops draining for usage. */
 function limitsOf(config: Config): { -readonly [Name in keyof GatewayLimits]: GatewayLimits[Name] } {
   return {
-    firstByteMs: config.firstTokenSeconds * 1_000,
+    firstTokenMs: config.firstTokenSeconds * 1_000,
     responseMs: config.responseSeconds * 1_000,
     idleMs: config.streamIdleSeconds * 1_000,
     clientStallMs: config.clientStallSeconds * 1_000,
     drainMs: config.drainSeconds * 1_000,
     userWaitMs: config.userWaitSeconds * 1_000,
     pingMs: config.pingIntervalSeconds * 1_000,
-    switchesMax: SWITCHES_MAX,
   };
 }

@@ -1,12 +1,14 @@
 import type { AccountId, UserId } from "#domain/ids.ts";
+import { QUARTERS_KEPT_MS } from "#domain/quarter-spend.ts";
 import { assert } from "#kernel/assert.ts";
+import { systemClock } from "#kernel/clock.ts";
 import { Link, type Port } from "#threads/link.ts";
 import type {
   ChangeNotice,
   HttpThreadApi,
   HttpThreadInit,
   LedgerAnswer,
-  LedgerBatch,
+  LedgerMessage,
   MainThreadApi,
 } from "#threads/messages.ts";
 import { buildApp } from "./app.ts";
@@ -44,8 +46,9 @@ export function runHttpThread(port: Port): void {
       changes = changes.then(() => applyUntilDone(rooms, change));
       await changes;
     },
-    applyBalances: async (balances) => {
-      const { snapshot } = (await running.promise).rooms;
+    applyBooked: async ({ balances, spends }) => {
+      const { snapshot, spend } = (await running.promise).rooms;
+      spend.apply(spends);
       for (const { userId, balanceNanos } of balances) snapshot.setBalance(userId as UserId, balanceNanos);
     },
     connectParser: async (port, index) => (await running.promise).rooms.parser.connect(index, port),
@@ -53,6 +56,7 @@ export function runHttpThread(port: Port): void {
     connectLedger: async (port) => connectLedger((await running.promise).rooms, port),
     flushLedger: async (limitMs) => (await running.promise).rooms.ledger.flush(limitMs),
     accountSlots: async () => (await running.promise).rooms.snapshot.accountSlots() ?? 0,
+    trace: async (requestId) => (await running.promise).rooms.services.traces.find(requestId)?.describe(),
     metrics: async () => (await running.promise).rooms.services.metrics.registry.getMetricsAsJSON(),
     drain: async (graceMs) => drain(await running.promise, graceMs),
   };
@@ -62,7 +66,9 @@ export function runHttpThread(port: Port): void {
 async function start(init: HttpThreadInit, main: Link<MainThreadApi>): Promise<Running> {
   const rooms = composeHttpThread(init, main);
   reportStrayErrors(rooms);
-  await rooms.snapshot.load();
+  const rests = await rooms.snapshot.load();
+  for (const { id, untilMs, reason } of rests) rooms.coordination.vitals.of(id).cool(untilMs, reason);
+  rooms.spend.load(await rooms.storage.accountSpend.load(systemClock.now() - QUARTERS_KEPT_MS));
   const app = buildApp(rooms.appOptions);
   await app.modules;
   app.listen({ hostname: init.config.host, port: init.port });
@@ -104,7 +110,8 @@ async function applyChange({ snapshot, coordination }: HttpThreadRooms, change: 
 function connectLedger({ ledger }: HttpThreadRooms, port: MessagePort): void {
   port.onmessage = ({ data }) => ledger.booked(data as LedgerAnswer);
   ledger.connect({
-    record: (batch, lines) => port.postMessage({ batch, lines } satisfies LedgerBatch),
+    record: (batch, lines) => port.postMessage({ batch, lines } satisfies LedgerMessage),
+    hurry: () => port.postMessage("hurry" satisfies LedgerMessage),
   });
 }
 

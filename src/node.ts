@@ -5,6 +5,7 @@ import type { FlushableLog } from "#kernel/log.ts";
 import type { EmbeddedDatabase } from "#storage/engines/embedded.ts";
 import { Crew } from "#threads/crew.ts";
 import type {
+  BookedNotice,
   ChangeNotice,
   HttpThreadApi,
   HttpThreadInit,
@@ -25,6 +26,7 @@ const ENTRIES_PER_THREAD = 32_768;
 /** Limits of asking threads, in milliseconds. */
 const APPLY_MS_MAX = 5_000;
 const METRICS_MS_MAX = 2_000;
+const TRACE_MS_MAX = 2_000;
 const LEDGER_MS_MAX = 4_000;
 /** What asking a thread may take beyond what the thread itself waits for, in milliseconds. */
 const LINK_SLACK_MS = 500;
@@ -133,6 +135,7 @@ export class Node {
         link.serve({
           announceChange: (change: ChangeNotice) => this.#announce(change),
           flushLedger: () => this.#flushLedger(),
+          trace: (requestId: string) => this.#trace(requestId),
           metricsText: () => this.#metricsText(),
           problems: () => this.#problems(),
         }),
@@ -202,8 +205,8 @@ export class Node {
       initOf: () => ({ databaseUrl, logLevel: config.logLevel, logFormat: logFormatOf(config) }),
       serve: (link) =>
         link.serve({
-          announceBalances: (balances: Parameters<HttpThreadApi["applyBalances"]>[0]) => {
-            for (const http of this.#http.links) http.tell("applyBalances", balances);
+          announceBooked: (booked: BookedNotice) => {
+            for (const http of this.#http.links) http.tell("applyBooked", booked);
           },
         }),
       onReady: () => {
@@ -230,6 +233,14 @@ export class Node {
 
   async #announce(change: ChangeNotice): Promise<void> {
     await Promise.all(this.#http.links.map((link) => link.ask("applyChange", APPLY_MS_MAX, change)));
+  }
+
+  /** Only the thread that served a request knows its trace. */
+  async #trace(requestId: string): Promise<object | undefined> {
+    const answers = await Promise.allSettled(
+      this.#http.links.map((link) => link.ask("trace", TRACE_MS_MAX, requestId)),
+    );
+    return answers.map((answer) => (answer.status === "fulfilled" ? answer.value : undefined)).find(Boolean);
   }
 
   async #metricsText(): Promise<string> {

@@ -30,6 +30,7 @@ export async function handleGateway(
 ): Promise<Response> {
   // Bun would cut an answer that is silent for the idle time; every wait on this path has a limit of its own.
   server?.timeout(request, 0);
+  let isUnread = false;
   const response = await relay(
     {
       requestId: newRequestId(),
@@ -41,17 +42,22 @@ export async function handleGateway(
       clientAddress: clientAddress(server?.requestIP(request)?.address, request.headers, trustedProxies),
       arrivedAtMs: services.clock.now(),
       startedAt: services.clock.monotonic(),
-      readBody: () => readBody(request, bodyLimits),
+      readBody: () =>
+        readBody(request, bodyLimits).catch((thrown: unknown) => {
+          isUnread = true;
+          throw thrown;
+        }),
       // The lifted limit stays with the connection after the answer and would keep it open for ever.
       onEnd: () => server?.timeout(request, KEEP_ALIVE_SECONDS),
     },
     services,
   );
-  if (isDraining()) response.headers.set("connection", "close");
+  // What is left of a body that was given up would be taken for the next request.
+  if (isDraining() || isUnread) response.headers.set("connection", "close");
   return response;
 }
 
-/** A request's query string with its question mark. Never throws: behind a malformed `Host` header a request's URL is relative. */
+/** A request's query string with its question mark; empty when there is none. */
 export function queryOf(url: string): string {
   const at = url.indexOf("?");
   return at === -1 ? "" : url.slice(at);

@@ -103,6 +103,11 @@ export class AttemptLog {
     return found;
   }
 
+  /** Attempts of one key that are in flight now. */
+  inFlight(apiKey: string | undefined): number {
+    return this.#counterOf(apiKey).inFlight;
+  }
+
   /** Counts of attempts, over all and by API key (`""` for none). */
   traffic(): Traffic & { readonly byKey: Readonly<Record<string, Traffic>> } {
     const byKey = [...this.#byKey].map(([key, counter]) => [key, { ...counter }] as const);

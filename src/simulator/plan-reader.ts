@@ -15,6 +15,8 @@ const PAUSE_MS_MAX = 600_000;
 const EVENTS_MAX = 10_000_000;
 /** Most bytes of text in one delta. */
 const EVENT_BYTES_MAX = 1024 * 1024;
+/** Most requests in flight that a plan may allow. */
+const IN_FLIGHT_MAX = 1_000_000;
 const TOKENS_MAX = 1_000_000_000;
 
 /** Says what is wrong with a value, starting with a verb, or nothing when it is right. */
@@ -116,6 +118,7 @@ const fault: Check = (value) => {
 const PLAN = {
   name: text,
   delay_ms: whole(0, PAUSE_MS_MAX),
+  in_flight_max: whole(1, IN_FLIGHT_MAX),
   status,
   error_message: text,
   error_body: text,
@@ -151,7 +154,7 @@ function conflictsOf(value: unknown): string[] {
   const isError = value["status"] !== undefined && value["status"] !== 200;
   const given = (...names: readonly string[]): string[] => names.filter((name) => value[name] !== undefined);
   const idle = isError
-    ? given("fault", "text", "text_bytes", "events", "content")
+    ? given("fault", "text", "text_bytes", "events", "content", "in_flight_max")
     : given("error_message", "error_body");
   return [
     ...idle.map((name) => `${name} means nothing ${isError ? "beside" : "without"} an error status`),

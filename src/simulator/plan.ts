@@ -71,6 +71,8 @@ export interface Plan {
   readonly name?: string;
   /** Pause before the status line, in milliseconds. */
   readonly delay_ms?: number;
+  /** Requests that the key may have in flight, this one included; beyond that it is answered 429 at once. */
+  readonly in_flight_max?: number;
   /** 200, or an error status (400 to 599) answered in Anthropic's envelope. */
   readonly status?: number;
   /** Words of the error envelope. */

@@ -84,8 +84,13 @@ export class UpstreamApi {
     attempt.plan = plan.name ?? chosen.source;
     attempt.model = model;
     attempt.stream = stream && isMessage;
+    if (this.#hasTooMany(attempt, plan)) throw new Refusal(429);
     if (plan.status !== undefined && plan.status !== 200) return errorReply(plan.status, plan, requestId);
     return isMessage ? this.#message(attempt, model, plan) : tokenCount(body, plan);
+  }
+
+  #hasTooMany({ apiKey }: AttemptRecord, { in_flight_max: max }: Plan): boolean {
+    return max !== undefined && this.#parts.log.inFlight(apiKey) > max;
   }
 
   #message(attempt: AttemptRecord, model: string, plan: Plan): Reply {

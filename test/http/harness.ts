@@ -1,6 +1,10 @@
+import { AccountSpend } from "#accounts/account-spend.ts";
+import type { AccountVitals } from "#coordination/account-vitals.ts";
+import type { BindingFilter } from "#coordination/session-bindings.ts";
 import type { SlotStatus } from "#coordination/slots.ts";
 import { GatewayMetrics } from "#gateway/metrics.ts";
 import type { GatewayServices } from "#gateway/services.ts";
+import type { AdminOptions } from "#http/admin/admin-options.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Log } from "#kernel/log.ts";
@@ -15,6 +19,19 @@ import { buildApp } from "../../src/app.ts";
 
 export const ADMIN_TOKEN = "admin-token-of-the-tests";
 const IDLE: SlotStatus = { inFlight: 0, waiting: 0, limit: 0, oldestWaitMs: 0 };
+
+/** The figures of an account that nobody has used yet. */
+const FRESH = {
+  lastUsedMs: 0,
+  coolingUntilMs: 0,
+  coolingReason: undefined,
+  headroom: () => 1,
+  requestsInMinute: () => 0,
+  circuit: () => "closed",
+  firstTokenMs: 0,
+  errorRate: 0,
+  activeSessions: () => 0,
+} as const satisfies Partial<AccountVitals>;
 
 /** An answer of the app, read. */
 export interface Answer {
@@ -36,6 +53,12 @@ export interface TestApp {
   /** What tests set to make the surroundings behave. */
   readonly world: {
     slots: SlotStatus;
+    /** What the figures of every account differ in from those of a fresh one. */
+    vitals: Partial<AccountVitals>;
+    /** What was done to the coordinator, in order. */
+    readonly recovered: string[];
+    readonly flushed: BindingFilter[];
+    readonly traces: Map<string, object>;
     flushes: number;
     flushFails: boolean;
     announceFails: boolean;
@@ -69,6 +92,10 @@ export function appOver(storage: Storage): TestApp {
   const logged: string[] = [];
   const world: TestApp["world"] = {
     slots: IDLE,
+    vitals: {},
+    recovered: [],
+    flushed: [],
+    traces: new Map(),
     flushes: 0,
     flushFails: false,
     announceFails: false,
@@ -100,6 +127,8 @@ export function appOver(storage: Storage): TestApp {
         if (world.flushFails) throw new Error("the ledger is stuck");
       },
       slots: { status: () => world.slots },
+      spend: new AccountSpend(),
+      ...coordinatorOf(world),
       clock: systemClock,
       log,
     },
@@ -127,6 +156,23 @@ export function appOver(storage: Storage): TestApp {
         ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       }),
     close: () => storage.close(),
+  };
+}
+
+/** What the admin API asks of the coordinator and of the other threads, answered from what a test has set. */
+function coordinatorOf(world: TestApp["world"]): Pick<AdminOptions, "vitals" | "sessions" | "traceOf"> {
+  return {
+    vitals: {
+      of: (id) =>
+        ({
+          ...FRESH,
+          ...world.vitals,
+          recover: () => void world.recovered.push(`account ${id}`),
+        }) as object as AccountVitals,
+      recoverModels: (id) => void world.recovered.push(`models of ${id}`),
+    },
+    sessions: { flush: (filter) => world.flushed.push(filter) },
+    traceOf: async (requestId) => world.traces.get(requestId),
   };
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { RUNTIME_SETTINGS, type SettingSpec } from "#domain/settings.ts";
 import { readerOf } from "#http/admin/reader.ts";
 import { MODELS } from "#http/schemas/models.ts";
 import { PRODUCT } from "#kernel/product.ts";
@@ -82,12 +83,39 @@ describe("the OpenAPI document", () => {
   });
 
   test("gives examples that its own schemas accept", () => {
-    const creates = operations.filter(({ method, path }) => method === "POST" && path.startsWith("/admin/"));
-    expect(creates.length).toBeGreaterThan(4);
-    for (const { path, operation } of creates) {
-      const { schema, example } = operation.requestBody.content["application/json"];
-      const model = MODELS[schema.$ref.split("/").at(-1)] as Parameters<typeof readerOf>[0];
-      expect([path, readerOf(model)(example)]).toEqual([path, { ok: true, value: example }]);
+    const bodies = operations.flatMap(({ method, path, operation }) => {
+      const asked = operation.requestBody?.content["application/json"];
+      const answered = operation.responses["200"]?.content?.["application/json"];
+      return path.startsWith("/admin/")
+        ? [asked, answered]
+            .filter((body) => body?.example !== undefined)
+            .map((body) => ({ where: `${method} ${path}`, ...body }))
+        : [];
+    });
+    const creates = operations.filter(
+      ({ method, path, operation }) =>
+        method === "POST" && path.startsWith("/admin/") && operation.requestBody,
+    );
+    expect(bodies.length).toBeGreaterThan(creates.length);
+    const shown = new Set(bodies.map(({ where }) => where));
+    expect(creates.filter(({ method, path }) => !shown.has(`${method} ${path}`))).toEqual([]);
+    for (const { where, schema, example } of bodies) {
+      const items = schema.properties?.data?.items;
+      const model = MODELS[(items ?? schema).$ref.split("/").at(-1)] as Parameters<typeof readerOf>[0];
+      for (const value of items === undefined ? [example] : example.data) {
+        expect([where, readerOf(model)(value)]).toEqual([where, { ok: true, value }]);
+      }
+    }
+  });
+
+  test("shows every setting with its type, its default and what it is for", () => {
+    const { properties } = document.components.schemas.Settings;
+    expect(Object.keys(properties)).toEqual(Object.keys(RUNTIME_SETTINGS));
+    for (const [name, spec] of Object.entries<SettingSpec>(RUNTIME_SETTINGS)) {
+      const schema = properties[name];
+      expect([name, schema.default, schema.description]).toEqual([name, spec.fallback, spec.why]);
+      if ("min" in spec) expect([schema.minimum, schema.maximum]).toEqual([spec.min, spec.max]);
+      if (spec.kind === "choice") expect(schema.enum).toEqual(spec.words);
     }
   });
 

@@ -18,7 +18,9 @@ export async function checkedCreate(
 ): Promise<Outcome<Static<typeof AccountCreate>>> {
   const { type, platform } = body;
   const problem =
-    credentialsProblem(type, body.credentials) ?? (await referenceProblem(body, platform, checks));
+    credentialsProblem(type, body.credentials) ??
+    timezoneProblem(body) ??
+    (await referenceProblem(body, platform, checks));
   return problem === undefined ? await withBaseUrl(body, checks) : refused(problem);
 }
 
@@ -30,6 +32,7 @@ export async function checkedChange(
 ): Promise<Outcome<Change>> {
   const problem =
     (body.credentials && credentialsProblem(type, body.credentials)) ??
+    timezoneProblem(body) ??
     (await referenceProblem(body, platform, checks));
   return problem === undefined ? await withBaseUrl(body, checks) : refused(problem);
 }
@@ -44,6 +47,22 @@ function credentialsProblem(type: AccountType, credentials: object): Problem | u
   }
   if ("api_key" in credentials) return undefined;
   return fieldProblem("invalid-request", "/credentials", "must hold api_key: the account's type is api_key");
+}
+
+/** Offsets, which the engine takes for zones too, are refused: they have no names and know no summer. */
+function timezoneProblem({ quota_reset_timezone: timeZone = "UTC" }: Change): Problem | undefined {
+  const problem = fieldProblem(
+    "unprocessable",
+    "/quota_reset_timezone",
+    "must be the IANA name of a time zone",
+  );
+  if (/^[+-]/.test(timeZone)) return problem;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone });
+    return undefined;
+  } catch {
+    return problem;
+  }
 }
 
 async function referenceProblem(

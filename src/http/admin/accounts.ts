@@ -1,17 +1,14 @@
 import { Elysia, type Static } from "elysia";
 import type { AccountId, GroupId } from "#domain/ids.ts";
 import { AccountChange, AccountCreate, AccountShown } from "#http/schemas/account.ts";
-import { AccountStatus } from "#http/schemas/live-status.ts";
 import { placeOfAccount } from "#snapshot/rows.ts";
 import type { AccountRow } from "#storage/repositories/accounts.ts";
+import { accountActions } from "./account-actions.ts";
 import { checkedChange, checkedCreate } from "./account-checks.ts";
-import { reasonsNotSchedulable } from "./account-reasons.ts";
+import { columnsOf, showAccount } from "./account-wire.ts";
 import type { AdminOptions } from "./admin-options.ts";
-import { liveStatus } from "./live-status.ts";
-import { adminOperations, respondJson } from "./operation.ts";
 import { done, type Outcome, outcomeOf, refused } from "./outcome.ts";
 import { type Resource, resourceRoutes } from "./resource.ts";
-import { given, momentOf, msOf, timestampsOf } from "./wire.ts";
 
 const PATH = "/admin/accounts";
 
@@ -19,7 +16,7 @@ const PATH = "/admin/accounts";
 export function accountRoutes(options: AdminOptions) {
   return new Elysia({ name: "admin.accounts" })
     .use(resourceRoutes(options, accountResource(options)))
-    .use(statusRoute(options));
+    .use(accountActions(options));
 }
 
 function accountResource(options: AdminOptions) {
@@ -50,30 +47,6 @@ function accountResource(options: AdminOptions) {
     change: (id, body) => changeAccount(options, id as AccountId, body),
     remove: (id) => accounts.delete(id as AccountId),
   } satisfies Resource<AccountRow, typeof AccountCreate, typeof AccountChange>;
-}
-
-function statusRoute(options: AdminOptions) {
-  const { storage, clock } = options;
-  const operation = adminOperations(options);
-  return new Elysia({ prefix: PATH }).get(
-    "/:id/status",
-    ...operation(
-      {
-        tag: "accounts",
-        summary: "Show how busy an account is and why it is not used",
-        description: "Live, over all threads.",
-        hasId: true,
-        success: { status: 200, description: "As of now", schema: AccountStatus },
-      },
-      async ({ id }) => {
-        const row = await storage.accounts.get(id as AccountId);
-        if (row === undefined) return { kind: "not-found" };
-        const reasons = await reasonsNotSchedulable(row, options, clock.now());
-        const live = liveStatus(options, { kind: "account", id }, row);
-        return respondJson(200, { ...live, schedulable: reasons.length === 0, reasons });
-      },
-    ),
-  );
 }
 
 async function createAccount(
@@ -114,47 +87,4 @@ async function changeAccount(
     ...(credentials && { credentialsSealed: vault.seal(JSON.stringify(credentials), placeOfAccount(id)) }),
   });
   return outcomeOf(written, "account");
-}
-
-/** A status that an operator sets has no reason of the gateway's any more. */
-function columnsOf(body: Omit<Static<typeof AccountChange>, "credentials" | "group_ids">) {
-  return given({
-    name: body.name,
-    status: body.status,
-    statusReason: body.status === undefined ? undefined : null,
-    schedulable: body.schedulable,
-    baseUrl: body.base_url,
-    concurrency: body.concurrency,
-    priority: body.priority,
-    proxyId: body.proxy_id,
-    modelMapping: body.model_mapping,
-    interceptWarmup: body.intercept_warmup,
-    baseRpm: body.base_rpm,
-    userMessageQueue: body.user_message_queue,
-    expiresAtMs: msOf(body.expires_at),
-  });
-}
-
-function showAccount(row: AccountRow): Static<typeof AccountShown> {
-  return {
-    id: row.id,
-    name: row.name,
-    platform: row.platform,
-    type: row.type,
-    credentials: { type: row.type, set: true },
-    status: row.status,
-    status_reason: row.statusReason,
-    schedulable: row.schedulable,
-    base_url: row.baseUrl,
-    group_ids: [...row.groupIds],
-    concurrency: row.concurrency,
-    priority: row.priority,
-    proxy_id: row.proxyId,
-    model_mapping: row.modelMapping,
-    intercept_warmup: row.interceptWarmup,
-    base_rpm: row.baseRpm,
-    user_message_queue: row.userMessageQueue,
-    expires_at: momentOf(row.expiresAtMs),
-    ...timestampsOf(row),
-  };
 }

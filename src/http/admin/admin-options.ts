@@ -1,3 +1,6 @@
+import type { AccountSpend } from "#accounts/account-spend.ts";
+import type { VitalsBoard } from "#coordination/account-vitals.ts";
+import type { SessionBindings } from "#coordination/session-bindings.ts";
 import type { Slots } from "#coordination/slots.ts";
 import type { Clock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
@@ -19,6 +22,11 @@ export interface AdminOptions {
   /** Answers when the usage of everything that has ended is booked. */
   readonly flushLedger: () => Promise<void>;
   readonly slots: Pick<Slots, "status">;
+  readonly vitals: Pick<VitalsBoard, "of" | "recoverModels">;
+  readonly spend: Pick<AccountSpend, "isQuotaReached" | "windowState">;
+  readonly sessions: Pick<SessionBindings, "flush">;
+  /** How a recent request came by its answer, as `RequestTrace` describes it; undefined when it is not known. */
+  readonly traceOf: (requestId: string) => Promise<object | undefined>;
   readonly clock: Clock;
   readonly log: Log;
 }

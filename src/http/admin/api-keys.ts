@@ -69,6 +69,7 @@ function columnsOf(body: Static<typeof ApiKeyChange>) {
     expiresAtMs: msOf(body.expires_at),
     ipAllow: body.ip_allow,
     ipDeny: body.ip_deny,
+    traceHeader: body.trace_header,
   });
 }
 
@@ -88,6 +89,7 @@ function showApiKey(row: ApiKeyRow): Static<typeof ApiKeyShown> {
     expires_at: momentOf(row.expiresAtMs),
     ip_allow: row.ipAllow,
     ip_deny: row.ipDeny,
+    trace_header: row.traceHeader,
     last_used_at: momentOf(row.lastUsedAtMs),
     ...timestampsOf(row),
   };

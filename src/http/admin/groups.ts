@@ -2,8 +2,10 @@ import type { Static } from "elysia";
 import type { AccountId, GroupId } from "#domain/ids.ts";
 import { GroupChange, GroupCreate, GroupShown } from "#http/schemas/group.ts";
 import type { GroupRow } from "#storage/repositories/groups.ts";
+import type { Storage } from "#storage/storage.ts";
 import type { AdminOptions } from "./admin-options.ts";
-import { done, outcomeOf } from "./outcome.ts";
+import { fallbackProblem, routingProblem } from "./group-checks.ts";
+import { done, type Outcome, outcomeOf, refused } from "./outcome.ts";
 import { type Resource, resourceRoutes } from "./resource.ts";
 import { decimalOf, given, nanosOf, timestampsOf } from "./wire.ts";
 
@@ -12,7 +14,8 @@ export function groupRoutes(options: AdminOptions) {
   return resourceRoutes(options, groupResource(options));
 }
 
-function groupResource({ storage: { groups } }: AdminOptions) {
+function groupResource({ storage }: AdminOptions) {
+  const { groups } = storage;
   return {
     kind: "group",
     noun: "group",
@@ -28,14 +31,43 @@ function groupResource({ storage: { groups } }: AdminOptions) {
     show: showGroup,
     list: (page) => groups.list(page),
     get: (id) => groups.get(id as GroupId),
-    create: async (body) => {
-      const { name, platform } = body;
-      const created = outcomeOf(await groups.create({ ...columnsOf(body), name, platform }), "group");
-      return created.ok ? done(showGroup(created.result)) : created;
-    },
-    change: async (id, body) => outcomeOf(await groups.update(id as GroupId, columnsOf(body)), "group"),
+    create: (body) => createGroup(storage, body),
+    change: (id, body) => changeGroup(storage, id as GroupId, body),
     remove: (id) => groups.delete(id as GroupId),
   } satisfies Resource<GroupRow, typeof GroupCreate, typeof GroupChange>;
+}
+
+async function createGroup(
+  { groups, accounts }: Storage,
+  body: Static<typeof GroupCreate>,
+): Promise<Outcome<Static<typeof GroupShown>>> {
+  const problem = await routingProblem(body, accounts);
+  if (problem !== undefined) return refused(problem);
+  const { name, platform } = body;
+  const subscriptionType = body.subscription_type ?? "standard";
+  return await groups.exclusively(async (locked) => {
+    const objection = await fallbackProblem(body, { platform, subscriptionType }, locked);
+    if (objection !== undefined) return refused(objection);
+    const created = outcomeOf(await locked.create({ ...columnsOf(body), name, platform }), "group");
+    return created.ok ? done(showGroup(created.result)) : created;
+  });
+}
+
+async function changeGroup(
+  { groups, accounts }: Storage,
+  id: GroupId,
+  body: Static<typeof GroupChange>,
+): Promise<Outcome<GroupRow>> {
+  const problem = await routingProblem(body, accounts);
+  if (problem !== undefined) return refused(problem);
+  return await groups.exclusively(async (locked) => {
+    const row = await locked.get(id);
+    if (row === undefined) return refused({ kind: "not-found" });
+    const objection = await fallbackProblem(body, row, locked);
+    return objection === undefined
+      ? outcomeOf(await locked.update(id, columnsOf(body)), "group")
+      : refused(objection);
+  });
 }
 
 function columnsOf(body: Static<typeof GroupChange>) {

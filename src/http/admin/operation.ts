@@ -18,6 +18,9 @@ const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/i;
 /** `[1-9]` and at most 15 digits: every such number is exact. Other texts name no row. */
 const ID = /^[1-9]\d{0,14}$/;
 
+/** What ids of requests are made of; far longer than ours. */
+const REQUEST_ID = /^[\w-]{1,128}$/;
+
 /** One admin operation: how it is described, and the schemas its input must fit. */
 export interface Contract<Query extends TSchema, Body extends TSchema> extends AdminDetail {
   readonly query?: Query;
@@ -28,6 +31,8 @@ export interface Contract<Query extends TSchema, Body extends TSchema> extends A
 export interface AdminCall<Query, Body> {
   /** The row that the path names; 0 where it names none. */
   readonly id: number;
+  /** The request that the path names; empty where it names none. */
+  readonly requestId: string;
   readonly query: Query;
   readonly body: Body;
 }
@@ -35,9 +40,15 @@ export interface AdminCall<Query, Body> {
 /** The input of an operation that takes none. */
 const NOTHING = done<undefined>(undefined);
 
+/** What the path names. */
+interface PathParams {
+  readonly id?: string;
+  readonly request_id?: string;
+}
+
 interface RouteContext {
   readonly request: Request;
-  readonly params?: { readonly id?: string };
+  readonly params?: PathParams;
 }
 
 /**
@@ -54,13 +65,13 @@ export function adminOperations(options: Pick<AdminOptions, "adminToken" | "log"
     run: (call: AdminCall<Static<Query>, Static<Body>>) => Promise<Response | Problem>,
   ) => {
     const readCall = callReader(contract);
-    const answer = async (request: Request, segment: string | undefined): Promise<Response | Problem> => {
+    const answer = async (request: Request, params: PathParams): Promise<Response | Problem> => {
       if (!hasAdminToken(request.headers, options.adminToken)) return { kind: "unauthorized" };
-      const call = await readCall(request, segment);
+      const call = await readCall(request, params);
       return call.ok ? await run(call.result) : call.problem;
     };
-    const handler = async ({ request, params }: RouteContext): Promise<Response> => {
-      const answered = await answer(request, params?.id).catch((thrown: unknown) =>
+    const handler = async ({ request, params = {} }: RouteContext): Promise<Response> => {
+      const answered = await answer(request, params).catch((thrown: unknown) =>
         problemOf(thrown, request, options.log),
       );
       return answered instanceof Response ? answered : respondProblem(answered, pathOf(request.url));
@@ -79,20 +90,22 @@ function callReader<Query extends TSchema, Body extends TSchema>(contract: Contr
   const readJson = contract.body && readerOf(contract.body);
   return async (
     request: Request,
-    segment: string | undefined,
+    params: PathParams,
   ): Promise<Outcome<AdminCall<Static<Query>, Static<Body>>>> => {
-    const id = readId(segment);
-    if (id === undefined) return refused({ kind: "not-found" });
+    const named = readParams(params);
+    if (named === undefined) return refused({ kind: "not-found" });
     const query = readQuery === undefined ? NOTHING : readOf(readQuery(queryOf(request.url)));
     if (!query.ok) return query;
     const body = readJson === undefined ? NOTHING : await readBodyOf(request, readJson);
-    return body.ok ? done({ id, query: query.result, body: body.result }) : body;
+    return body.ok ? done({ ...named, query: query.result, body: body.result }) : body;
   };
 }
 
-function readId(segment: string | undefined): number | undefined {
-  if (segment === undefined) return 0;
-  return ID.test(segment) ? Number(segment) : undefined;
+/** What a path names; undefined when it can name nothing. */
+function readParams({ id, request_id: requestId }: PathParams) {
+  if (id !== undefined && !ID.test(id)) return undefined;
+  if (requestId !== undefined && !REQUEST_ID.test(requestId)) return undefined;
+  return { id: Number(id ?? 0), requestId: requestId ?? "" };
 }
 
 function readOf<Value>(read: Read<Value>): Outcome<Value> {

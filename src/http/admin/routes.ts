@@ -2,7 +2,11 @@ import { Elysia } from "elysia";
 import { accountRoutes } from "./accounts.ts";
 import type { AdminOptions } from "./admin-options.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
+import { errorRuleRoutes } from "./error-rules.ts";
 import { groupRoutes } from "./groups.ts";
+import { requestRoutes } from "./requests.ts";
+import { settingsRoutes } from "./settings.ts";
+import { stickyRoutes } from "./sticky.ts";
 import { usageRoutes } from "./usage.ts";
 import { userRoutes } from "./users.ts";
 
@@ -13,5 +17,9 @@ export function adminRoutes(options: AdminOptions) {
     .use(accountRoutes(options))
     .use(userRoutes(options))
     .use(apiKeyRoutes(options))
+    .use(errorRuleRoutes(options))
+    .use(settingsRoutes(options))
+    .use(stickyRoutes(options))
+    .use(requestRoutes(options))
     .use(usageRoutes(options));
 }

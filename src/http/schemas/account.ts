@@ -1,10 +1,14 @@
 import { t } from "elysia";
 import { ACCOUNT_STATUSES, ACCOUNT_TYPES } from "#domain/account.ts";
+import { COOLING_REASONS } from "#domain/account-event.ts";
+import { QUEUE_MODES, QUOTA_RESETS, RPM_STRATEGIES, RULE_SCOPES } from "#domain/account-limits.ts";
 import { PLATFORMS } from "#domain/platform.ts";
 import {
   CLOSED,
+  errorStatus,
   id,
   integer,
+  list,
   moment,
   nullable,
   oneOf,
@@ -12,6 +16,7 @@ import {
   table,
   text,
   timestamps,
+  usd,
 } from "./fields.ts";
 
 const GROUPS_MAX = 100;
@@ -19,7 +24,10 @@ const PRIORITY_MAX = 1_000_000;
 const RPM_MAX = 1_000_000;
 /** As the check of base URLs has it, which also says what is wrong with one. */
 const BASE_URL_LENGTH_MAX = 2_048;
-const QUEUE_MODES = ["off", "serialize", "throttle"] as const;
+const RULES_MAX = 50;
+const KEYWORDS_MAX = 20;
+const RULE_MINUTES_MAX = 10_080;
+const STATUSES_MAX = 100;
 
 const ApiKeyCredentials = t.Object({ api_key: secretText() }, CLOSED);
 
@@ -43,6 +51,48 @@ const credentials = () =>
     writeOnly: true,
   });
 
+const rule = {
+  status: errorStatus(),
+  keywords: t.Array(text(), {
+    minItems: 1,
+    maxItems: KEYWORDS_MAX,
+    description: "Any of them, looked for in the answer's text whatever its case. Kept in lower case.",
+  }),
+  minutes: integer(1, RULE_MINUTES_MAX, "How long it is left alone."),
+};
+const scope = () => oneOf(RULE_SCOPES, "What is left alone: the account, or it for the model asked for.");
+const RULES = "Take the account out of use for a while when an error answer fits.";
+
+const LIMITS = {
+  load_factor: nullable(integer(1, 100_000, "What its load is measured against. Null: its concurrency.")),
+  base_rpm: nullable(integer(1, RPM_MAX, "Requests per minute of the clock.")),
+  rpm_strategy: oneOf(
+    RPM_STRATEGIES,
+    "At that limit bound conversations may go on: up to the buffer, or without end. At first `tiered`.",
+  ),
+  rpm_sticky_buffer: nullable(
+    integer(
+      0,
+      1_000_000,
+      "Requests beyond the limit. Null: as concurrency, conversations and limit suggest.",
+    ),
+  ),
+  max_sessions: nullable(integer(1, 128, "Conversations at once.")),
+  session_idle_minutes: integer(1, 1_440, "How long one counts after its last request. At first 5."),
+  quota_usd: nullable(usd("What requests through it may cost in all.")),
+  quota_daily_usd: nullable(usd("The same, per day.")),
+  quota_weekly_usd: nullable(usd("The same, per week.")),
+  quota_reset: oneOf(
+    QUOTA_RESETS,
+    "Whether days and weeks move with the clock or begin at a fixed time. At first `rolling`.",
+  ),
+  quota_reset_hour: integer(0, 23, "When fixed days and weeks begin. At first 0."),
+  quota_reset_weekday: integer(0, 6, "When fixed weeks begin; 0 is Sunday. At first 1."),
+  quota_reset_timezone: text("IANA name of the zone of both. At first `UTC`."),
+  window_cost_limit_usd: nullable(usd("What requests within its five-hour window may cost.")),
+  window_cost_sticky_reserve_usd: usd("By how much bound conversations may go beyond. At first 10."),
+};
+
 const SETTABLE = {
   schedulable: t.Boolean({ description: "Whether requests may be sent with it." }),
   base_url: nullable(
@@ -52,17 +102,37 @@ const SETTABLE = {
       description: "May hold a path; `/v1/messages` is appended. Null: the platform's own address.",
     }),
   ),
-  group_ids: t.Array(id(), { maxItems: GROUPS_MAX, description: "Groups of the same platform." }),
+  group_ids: list(id(), GROUPS_MAX, "Groups of the same platform."),
   concurrency: integer(0, 100_000, "Requests at once; 0 means unlimited. At first 3."),
   priority: integer(0, PRIORITY_MAX, "Lower is used first. At first 50."),
   proxy_id: nullable(id()),
   model_mapping: nullable(
     table(text(), "Requested model, or a pattern that ends in `*`, to the model that is sent."),
   ),
-  intercept_warmup: t.Boolean(),
-  base_rpm: nullable(integer(1, RPM_MAX)),
-  user_message_queue: oneOf(QUEUE_MODES, "At first `off`."),
-  expires_at: nullable(moment("From then on the account is not used.")),
+  intercept_warmup: t.Boolean({
+    description: "Whether warm-up requests of coding assistants are answered here and not sent on.",
+  }),
+  ...LIMITS,
+  user_message_queue: nullable(
+    oneOf(
+      QUEUE_MODES,
+      "How messages of people that come close together are treated. Null: as the setting says; `off` opts out.",
+    ),
+  ),
+  unschedulable_rules: list(t.Object({ ...rule, scope: t.Optional(scope()) }, CLOSED), RULES_MAX, RULES),
+  handled_statuses: nullable(
+    list(
+      errorStatus(),
+      STATUSES_MAX,
+      "When given, only these statuses of error answers change the account's state; empty: every one does, for good.",
+    ),
+  ),
+  is_pool: t.Boolean({
+    description:
+      "Behind the address is a pool: errors say nothing of this account, and a retry may meet another.",
+  }),
+  expires_at: nullable(moment("From then on the account is not used, unless told otherwise.")),
+  auto_pause_on_expired: t.Boolean({ description: "Whether it is out of use once expired. At first true." }),
 };
 
 /** What an operator may set; `error` is set by the gateway alone. */
@@ -98,7 +168,10 @@ export const AccountShown = t.Object(
     credentials: t.Object({ type: type(), set: t.Boolean() }, CLOSED),
     status: oneOf(ACCOUNT_STATUSES, "`error`: the upstream refused the credentials."),
     status_reason: nullable(t.String()),
+    cooling_until: nullable(moment("Until when it is left alone, as of its last event.")),
+    cooling_reason: nullable(oneOf(COOLING_REASONS)),
     ...SETTABLE,
+    unschedulable_rules: list(t.Object({ ...rule, scope: scope() }, CLOSED), RULES_MAX, RULES),
     ...timestamps,
   },
   { ...CLOSED, title: "Account" },

@@ -31,6 +31,8 @@ export interface SuccessDetail {
   readonly description: string;
   /** Absent where there is no body. */
   readonly schema?: object;
+  /** What a body may look like. */
+  readonly example?: object;
 }
 
 /** What an admin operation takes and answers, as far as its description needs it. */
@@ -40,6 +42,8 @@ export interface AdminDetail {
   readonly description: string;
   /** Whether the path names one row. */
   readonly hasId?: boolean;
+  /** Whether the path names one request. */
+  readonly hasRequestId?: boolean;
   readonly query?: TSchema;
   readonly body?: TSchema;
   /** A body to try. */
@@ -57,7 +61,7 @@ export function adminDetail(detail: AdminDetail) {
     summary,
     description,
     security: [{ adminToken: [] }],
-    parameters: [...(detail.hasId === true ? [ID_PARAMETER] : []), ...queryParameters(query)],
+    parameters: [...pathParameters(detail), ...queryParameters(query)],
     ...(body === undefined ? {} : { requestBody: requestBody(body, example) }),
     responses: {
       [success.status]: successResponse(success),
@@ -92,12 +96,13 @@ function problemResponse(status: number) {
   };
 }
 
-const ID_PARAMETER = {
-  name: "id",
-  in: "path",
-  required: true,
-  schema: { type: "integer" as const, minimum: 1 },
-};
+function pathParameters({ hasId, hasRequestId }: AdminDetail) {
+  const parameter = (name: string, schema: object) => ({ name, in: "path", required: true, schema });
+  return [
+    ...(hasId === true ? [parameter("id", { type: "integer", minimum: 1 })] : []),
+    ...(hasRequestId === true ? [parameter("request_id", { type: "string" })] : []),
+  ];
+}
 
 function queryParameters(query: TSchema | undefined) {
   const properties: Readonly<Record<string, TSchema>> = query?.["properties"] ?? {};
@@ -111,24 +116,26 @@ function queryParameters(query: TSchema | undefined) {
 }
 
 function requestBody(schema: TSchema, example: object | undefined) {
-  return {
-    required: true,
-    content: { "application/json": { schema: refOf(schema), ...(example === undefined ? {} : { example }) } },
-  };
+  return { required: true, content: jsonContent(schema, example) };
 }
 
-function successResponse({ status, description, schema }: SuccessDetail) {
+function jsonContent(schema: object, example: object | undefined) {
+  return { "application/json": { schema: refOf(schema), ...(example === undefined ? {} : { example }) } };
+}
+
+function successResponse({ status, description, schema, example }: SuccessDetail) {
   const location = { Location: { description: "Where the row is.", schema: { type: "string" as const } } };
   return {
     description,
     ...(status === 201 ? { headers: location } : {}),
-    ...(schema === undefined ? {} : { content: { "application/json": { schema: refOf(schema) } } }),
+    ...(schema === undefined ? {} : { content: jsonContent(schema, example) }),
   };
 }
 
-function problemStatuses({ hasId, query, body, problems = [] }: AdminDetail): readonly number[] {
+function problemStatuses(detail: AdminDetail): readonly number[] {
+  const { hasId, hasRequestId, query, body, problems = [] } = detail;
   const statuses = new Set([401, 500, 503, ...problems]);
-  if (hasId === true) statuses.add(404);
+  if (hasId === true || hasRequestId === true) statuses.add(404);
   if (query !== undefined) statuses.add(400);
   if (body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
   return [...statuses].sort((a, b) => a - b);

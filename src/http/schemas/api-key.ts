@@ -12,6 +12,10 @@ const SETTABLE = {
   expires_at: nullable(moment("From then on the key is refused.")),
   ip_allow: addresses("Where requests may come from; empty: from everywhere."),
   ip_deny: addresses("Where requests may not come from; goes before `ip_allow`."),
+  trace_header: t.Boolean({
+    description:
+      "Whether answers carry `x-sluice-trace`, a short account of how they came about. At first false.",
+  }),
 };
 
 const { group_id, ...OPTIONAL } = SETTABLE;

@@ -24,6 +24,13 @@ const KIND = Symbol.for("TypeBox.Kind");
 export const integer = (minimum: number, maximum: number, description?: string) =>
   t.Unsafe<number>({ [KIND]: "Integer", type: "integer", minimum, maximum, ...described(description) });
 
+/** A number within bounds, whole or not. */
+export const number = (minimum: number, maximum: number, description?: string) =>
+  t.Unsafe<number>({ [KIND]: "Number", type: "number", minimum, maximum, ...described(description) });
+
+/** The HTTP status of an error. */
+export const errorStatus = (description?: string) => integer(400, 599, description);
+
 /** An id. */
 export const id = (description?: string) => integer(1, Number.MAX_SAFE_INTEGER, description);
 
@@ -59,6 +66,10 @@ export const addresses = (description?: string) =>
     maxItems: 1_000,
     ...described(description),
   });
+
+/** Values of one sort, in order. */
+export const list = <Item extends TSchema>(item: Item, maxItems: number, description?: string) =>
+  t.Array(item, { maxItems, ...described(description) });
 
 /** A table from text to something else, of at most 1000 entries. */
 export const table = <Value extends TSchema>(value: Value, description?: string) =>

@@ -12,13 +12,23 @@ const SETTABLE = {
   daily_limit_usd: nullable(usd()),
   weekly_limit_usd: nullable(usd()),
   monthly_limit_usd: nullable(usd()),
-  claude_code_only: t.Boolean(),
-  fallback_group_id: nullable(id()),
-  fallback_group_id_on_invalid_request: nullable(id()),
+  claude_code_only: t.Boolean({
+    description: "Whether only Claude Code is served. Refused for a group that others fall back to.",
+  }),
+  fallback_group_id: nullable(
+    id(
+      "Serves other clients where this group is for Claude Code only. Of the same platform and open to all.",
+    ),
+  ),
+  fallback_group_id_on_invalid_request: nullable(
+    id(
+      "Serves requests that this group's accounts refuse as too long. Of the platform anthropic, without subscriptions and without such a fallback of its own; for groups of anthropic and antigravity without subscriptions.",
+    ),
+  ),
   model_routing: nullable(
     table(
       t.Array(id(), { maxItems: ROUTED_ACCOUNTS_MAX }),
-      "Model, or a pattern that ends in `*`, to the accounts that may serve it.",
+      "Model, or a pattern that ends in `*`, to the accounts that serve it first.",
     ),
   ),
 };

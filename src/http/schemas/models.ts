@@ -1,9 +1,14 @@
 import { AccountChange, AccountCreate, AccountShown } from "./account.ts";
+import { AccountEventShown } from "./account-event.ts";
 import { ProblemModel } from "./admin-detail.ts";
 import { ApiKeyChange, ApiKeyCreate, ApiKeyCreated, ApiKeyShown } from "./api-key.ts";
+import { ErrorRuleChange, ErrorRuleCreate, ErrorRuleShown } from "./error-rule.ts";
 import { GatewayError, Model } from "./gateway.ts";
 import { GroupChange, GroupCreate, GroupShown } from "./group.ts";
 import { AccountStatus, UserStatus } from "./live-status.ts";
+import { RequestTrace } from "./request-trace.ts";
+import { SettingsChange, SettingsShown } from "./settings.ts";
+import { StickyFlushed } from "./sticky.ts";
 import { UsageShown } from "./usage.ts";
 import { BalanceMovement, UserChange, UserCreate, UserShown } from "./user.ts";
 
@@ -12,6 +17,7 @@ export const MODELS: Readonly<Record<string, object>> = Object.fromEntries(
   [
     AccountChange,
     AccountCreate,
+    AccountEventShown,
     AccountShown,
     AccountStatus,
     ApiKeyChange,
@@ -19,12 +25,19 @@ export const MODELS: Readonly<Record<string, object>> = Object.fromEntries(
     ApiKeyCreated,
     ApiKeyShown,
     BalanceMovement,
+    ErrorRuleChange,
+    ErrorRuleCreate,
+    ErrorRuleShown,
     GatewayError,
     GroupChange,
     GroupCreate,
     GroupShown,
     Model,
     ProblemModel,
+    RequestTrace,
+    SettingsChange,
+    SettingsShown,
+    StickyFlushed,
     UsageShown,
     UserChange,
     UserCreate,
