@@ -1,4 +1,5 @@
 import type { Choice } from "#accounts/choice.ts";
+import type { Verdict } from "#accounts/outcome.ts";
 import type { SelectedAccount } from "#accounts/select-account.ts";
 import type { AccountId } from "#domain/ids.ts";
 import { Fault } from "#kernel/fault.ts";
@@ -114,42 +115,57 @@ class Delivery {
     this.#call.trace.add({ step: "attempt", account: account.id });
     const startedAt = this.#services.clock.monotonic();
     let turn: Lease | undefined;
+    let verdict: Verdict | undefined;
+    const onFault = (fault: Fault): void => {
+      verdict = this.#judge(selected, fault);
+    };
     try {
       turn = await takeTurn(this.#call, selected, this.#scope.signal, this.#services);
       const onAccepted = (): void => turn?.release();
-      const reply = await forward(this.#call, { ...selected, onAccepted }, this.#scope, this.#services);
+      const attempt = { ...selected, onAccepted, onFault };
+      const reply = await forward(this.#call, attempt, this.#scope, this.#services);
+      turn.release();
       this.#succeeded(selected, reply, startedAt);
       return reply;
     } catch (thrown) {
+      const fault = Fault.from(thrown);
       selected.lease.release();
-      await this.#failed(selected, Fault.from(thrown));
-      return undefined;
-    } finally {
       turn?.release();
+      await this.#failed(selected, fault, verdict ?? this.#judge(selected, fault));
+      return undefined;
     }
   }
 
-  #succeeded({ account }: SelectedAccount, reply: Reply, startedAt: number): void {
+  #succeeded({ account, vitals }: SelectedAccount, reply: Reply, startedAt: number): void {
     const { health } = this.#services;
     const { requestId, model, trace } = this.#call;
     trace.add({ step: "answer", status: reply.status });
-    const firstTokenMs =
-      reply.kind === "stream" && reply.firstTokenAt !== undefined ? reply.firstTokenAt - startedAt : 0;
-    health.succeeded(account, firstTokenMs);
-    if (reply.kind === "whole") return;
+    if (reply.kind === "whole") {
+      health.succeeded(account, 0);
+      return;
+    }
+    const { firstTokenAt } = reply;
+    // A client that left before the first content has kept the account from showing what it can do.
+    if (firstTokenAt === undefined && this.#scope.signal.aborted) vitals.abstained();
+    else health.succeeded(account, firstTokenAt === undefined ? 0 : firstTokenAt - startedAt);
     void reply.ended.then(({ status }) => {
       if (status === "upstream_stalled") health.stalled(account, { requestId, model });
       else if (status === "upstream_broke") health.broke(account, { requestId, model });
     });
   }
 
-  async #failed({ account, isOnly, vitals }: SelectedAccount, fault: Fault): Promise<void> {
-    const { health, metrics } = this.#services;
-    const { requestId, model, trace } = this.#call;
-    trace.addFault(fault, account.id);
-    this.#lastFault = fault;
-    const verdict = health.failed(account, fault, { requestId, model, isOnlyAccount: isOnly });
+  /** What a fault means for the account. */
+  #judge({ account, isOnly, vitals }: SelectedAccount, fault: Fault): Verdict {
+    const { requestId, model } = this.#call;
+    const verdict = this.#services.health.failed(account, fault, { requestId, model, isOnlyAccount: isOnly });
     if (!verdict.countsAsFailure) vitals.abstained();
+    return verdict;
+  }
+
+  async #failed({ account, isOnly }: SelectedAccount, fault: Fault, verdict: Verdict): Promise<void> {
+    const { metrics } = this.#services;
+    this.#call.trace.addFault(fault, account.id);
+    this.#lastFault = fault;
     if (this.#movesToFallbackGroup(fault)) return;
     const next = this.#failover.after(fault, {
       id: account.id,

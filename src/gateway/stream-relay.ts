@@ -226,6 +226,7 @@ export class StreamRelay {
     this.#hasClientEnded = true;
     this.#clientWatch.close();
     this.#parts.clientSignal.removeEventListener("abort", this.#onAbort);
+    this.#parts.call.fail(fault);
     this.#parts.call.cancel(fault.code);
     this.#client.cancel().catch(() => undefined);
     this.#begin.reject(fault);

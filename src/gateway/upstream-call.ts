@@ -4,6 +4,13 @@ import type { Lease } from "#kernel/lease.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
 import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
 
+/** An account's slot, held for one exchange. */
+export interface HeldAccount {
+  readonly lease: Lease;
+  /** Told when the exchange fails before its answer has begun, while the slot is still held. */
+  readonly onFault: (fault: Fault) => void;
+}
+
 /**
  * One exchange with an upstream, from before it is sent until its last byte: its abort signal, its time
  * limit, and the account's slot, which stays taken for as long as the upstream works on it.
@@ -14,10 +21,13 @@ export class UpstreamCall {
   readonly #lease: Lease;
   readonly #scope: RequestScope;
   readonly #onClientGone = (): void => this.cancel("admit.client_gone");
+  readonly #onFault: (fault: Fault) => void;
   #limitCode: FaultCode = "upstream.timeout";
+  #isOver = false;
 
-  constructor(lease: Lease, scope: RequestScope, stallWatch: StallWatch) {
+  constructor({ lease, onFault }: HeldAccount, scope: RequestScope, stallWatch: StallWatch) {
     this.#lease = lease;
+    this.#onFault = onFault;
     this.#scope = scope;
     this.#watch = stallWatch.open(() => this.cancel(this.#limitCode));
     scope.onClientGone = this.#onClientGone;
@@ -50,8 +60,18 @@ export class UpstreamCall {
     if (!this.#abort.signal.aborted) this.#abort.abort(new Fault(code));
   }
 
+  /**
+   * The exchange has failed before its answer began. What that means for the account is said before its slot is
+   * given back, so that whoever gets the slot knows.
+   */
+  fail(fault: Fault): void {
+    if (!this.#isOver) this.#onFault(fault);
+    this.finish();
+  }
+
   /** The exchange is over: gives the account's slot back. Safe to call any number of times. */
   finish(): void {
+    this.#isOver = true;
     this.detachFromClient();
     this.#watch.close();
     this.#lease.release();
@@ -59,9 +79,9 @@ export class UpstreamCall {
 
   /** What went wrong, given what was thrown while reading: our own reason when we broke it off. */
   faultOf(thrown: unknown): Fault {
+    if (thrown instanceof Fault) return thrown;
     const reason: unknown = this.#abort.signal.reason;
     if (reason instanceof Fault) return reason;
-    if (thrown instanceof Fault) return thrown;
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "unknown";
     return new Fault("upstream.broken", { internal: `upstream broke off (${code})`, cause: thrown });
   }

@@ -30,7 +30,7 @@ export async function handleGateway(
 ): Promise<Response> {
   // Bun would cut an answer that is silent for the idle time; every wait on this path has a limit of its own.
   server?.timeout(request, 0);
-  let isUnread = false;
+  let isGivenUp = false;
   const response = await relay(
     {
       requestId: newRequestId(),
@@ -44,7 +44,7 @@ export async function handleGateway(
       startedAt: services.clock.monotonic(),
       readBody: () =>
         readBody(request, bodyLimits).catch((thrown: unknown) => {
-          isUnread = true;
+          isGivenUp = true;
           throw thrown;
         }),
       // The lifted limit stays with the connection after the answer and would keep it open for ever.
@@ -52,8 +52,8 @@ export async function handleGateway(
     },
     services,
   );
-  // What is left of a body that was given up would be taken for the next request.
-  if (isDraining() || isUnread) response.headers.set("connection", "close");
+  // A client whose upload was given up could go on with it for as long as it likes.
+  if (isDraining() || isGivenUp) response.headers.set("connection", "close");
   return response;
 }
 

@@ -158,6 +158,7 @@ test("a mapped model replaces exactly the bytes of the top-level model, and the 
     body: send("claude-sonnet-4-6"),
   });
   expect(answer.status).toBe(200);
+  expect(await answer.json()).toMatchObject({ model: "claude-sonnet-4-6" });
   const [attempt] = simulator.attempts().filter(({ apiKey }) => apiKey === "mapped");
   expect([attempt?.model, attempt?.bodyBytes]).toEqual(["claude-opus-4-6", send("claude-opus-4-6").length]);
   const [row] = await eventually(
@@ -165,8 +166,11 @@ test("a mapped model replaces exactly the bytes of the top-level model, and the 
     (rows) => rows.length > 0,
   );
   expect(row).toMatchObject({ model: "claude-sonnet-4-6", upstream_model: "claude-opus-4-6" });
+  const streamed = await (await ask({ key: tenant.key, rest: { model: "claude-sonnet-4-5" } })).text();
+  expect(streamed).toContain('"model":"claude-sonnet-4-5"');
+  expect(streamed).not.toContain("claude-haiku");
   const unsupported = await ask({ key: tenant.key, rest: { model: "claude-opus-4-6" } });
-  expect(unsupported.status).toBe(503);
+  expect(unsupported.status).toBe(404);
 });
 
 test("a change through one thread holds on every thread when the call answers", async () => {

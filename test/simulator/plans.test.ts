@@ -57,6 +57,15 @@ test("count_tokens follows plans too, and can report a planned figure", async ()
   expect(await second.json()).toEqual({ input_tokens: 4711 });
 });
 
+test("a key with more in flight than its plan allows is answered 429 at once, and no other key is", async () => {
+  const slow = { delay_ms: 50, in_flight_max: 2 };
+  simulator.plan(slow, { apiKey: "a", repeat: true });
+  const statuses = await Promise.all([statusFor("a"), statusFor("a"), statusFor("a"), statusFor("b", slow)]);
+  expect(statuses.sort()).toEqual([200, 200, 200, 429]);
+  expect(simulator.attempts().find(({ status }) => status === 429)?.apiKey).toBe("a");
+  expect(await statusFor("a")).toBe(200);
+});
+
 test("headers of a plan are added and replace the usual ones, and an error body can be anything", async () => {
   simulator.plan({
     status: 502,
@@ -93,6 +102,8 @@ test.each([
   [{ fault: { kind: "malformed_chunk", after_bytes: 1 } }, "fault after_event is missing"],
   [{ fault: { kind: "cut", after_event: 1, after_bytes: 1 } }, "after_event is not a known field"],
   [{ status: 500, fault: { kind: "ping_only" } }, "fault means nothing beside an error status"],
+  [{ in_flight_max: 0 }, "in_flight_max must be a whole number"],
+  [{ status: 500, in_flight_max: 1 }, "in_flight_max means nothing beside an error status"],
   [{ error_message: "no" }, "error_message means nothing without an error status"],
   [{ text: "a", text_bytes: 1 }, "text and text_bytes exclude each other"],
   [{ text: "a", events: 2 }, "events is more than text has characters"],

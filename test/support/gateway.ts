@@ -119,13 +119,17 @@ async function callAdmin<Answer>(
 export interface Tenant {
   readonly groupId: number;
   readonly accountIds: readonly number[];
+  /** What each account presents to its upstream. */
+  readonly upstreamKeys: readonly string[];
   readonly userId: number;
   readonly keyId: number;
   readonly key: string;
 }
 
-interface TenantOptions {
+/** Fields of a tenant's parts that differ from the usual. */
+export interface TenantOptions {
   readonly upstreamUrl: string;
+  readonly group?: Record<string, unknown>;
   readonly accounts?: readonly Record<string, unknown>[];
   readonly user?: Record<string, unknown>;
   readonly apiKey?: Record<string, unknown>;
@@ -136,18 +140,26 @@ let tenants = 0;
 /** Makes a tenant of its own, so that tests do not meet each other. */
 export async function createTenant(
   gateway: Pick<TestGateway, "admin">,
-  { upstreamUrl, accounts = [{}], user = {}, apiKey = {} }: TenantOptions,
+  { upstreamUrl, group: groupFields = {}, accounts = [{}], user = {}, apiKey = {} }: TenantOptions,
 ): Promise<Tenant> {
   const name = `tenant ${process.pid} ${++tenants}`;
   type Created = { readonly id: number; readonly key: string };
-  const group = await gateway.admin<Created>("POST", "/groups", { name, platform: "anthropic" });
+  const group = await gateway.admin<Created>("POST", "/groups", {
+    name,
+    platform: "anthropic",
+    ...groupFields,
+  });
   const accountIds: number[] = [];
+  const upstreamKeys: string[] = [];
   for (const [index, account] of accounts.entries()) {
+    const ownKey = (account["credentials"] as { api_key: string } | undefined)?.api_key;
+    const upstreamKey = ownKey ?? `upstream-${name.replaceAll(" ", "-")}-${index}`;
+    upstreamKeys.push(upstreamKey);
     const { id } = await gateway.admin<Created>("POST", "/accounts", {
       name: `${name} account ${index}`,
       platform: "anthropic",
       type: "api_key",
-      credentials: { api_key: `upstream-${name.replaceAll(" ", "-")}-${index}` },
+      credentials: { api_key: upstreamKey },
       base_url: upstreamUrl,
       group_ids: [group.id],
       concurrency: 1_000,
@@ -167,7 +179,7 @@ export async function createTenant(
     name,
     ...apiKey,
   });
-  return { groupId: group.id, accountIds, userId: owner.id, keyId: key.id, key: key.key };
+  return { groupId: group.id, accountIds, upstreamKeys, userId: owner.id, keyId: key.id, key: key.key };
 }
 
 /** A usage row as the admin API shows it. */

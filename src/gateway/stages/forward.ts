@@ -5,7 +5,7 @@ import { readBounded } from "#gateway/read-bounded.ts";
 import { faultEvent } from "#gateway/render-fault.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import { StreamRelay } from "#gateway/stream-relay.ts";
-import { UpstreamCall } from "#gateway/upstream-call.ts";
+import { type HeldAccount, UpstreamCall } from "#gateway/upstream-call.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
 import type { Secret } from "#kernel/secret.ts";
 
@@ -21,13 +21,14 @@ const ERROR_BYTES_MAX = 2_097_152;
  */
 export async function forward(
   call: ParsedCall,
-  { account, lease, onAccepted }: Attempt,
+  attempt: Attempt,
   scope: RequestScope,
   services: GatewayServices,
 ): Promise<Reply> {
   const { provider } = call;
   const { limits } = services;
-  const upstreamCall = new UpstreamCall(lease, scope, services.stallWatch);
+  const { account, onAccepted } = attempt;
+  const upstreamCall = new UpstreamCall(attempt, scope, services.stallWatch);
   try {
     upstreamCall.expectWithin(call.stream ? limits.firstTokenMs : limits.responseMs, "upstream.timeout");
     const response = await services.send(provider.buildRequest(call, account), upstreamCall.signal);
@@ -54,13 +55,14 @@ export async function forward(
       usage: provider.readUsage(body),
     };
   } catch (thrown) {
-    upstreamCall.finish();
-    throw upstreamCall.faultOf(thrown);
+    const fault = upstreamCall.faultOf(thrown);
+    upstreamCall.fail(fault);
+    throw fault;
   }
 }
 
 /** One try with one account. */
-export interface Attempt extends SelectedAccount {
+export interface Attempt extends SelectedAccount, HeldAccount {
   /** Called when the upstream has taken the request in. */
   readonly onAccepted: () => void;
 }
