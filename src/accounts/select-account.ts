@@ -92,29 +92,31 @@ export class AccountSelector {
   async #wait(first: WaitPlan, selection: Selection): Promise<SelectedAccount> {
     let plan: WaitPlan = first;
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const lease = await this.#standInLine(plan, selection);
-      // Whatever was looked at before the wait may have changed during it.
-      const selected = this.#chooser.confirm(this.#poolOf(selection.group), selection, plan, lease);
-      if (selected !== undefined) return selected;
-      lease.release();
+      const answer = await this.#standInLine(plan, selection);
+      if (answer.granted) {
+        // Whatever was looked at before the wait may have changed during it.
+        const pool = this.#poolOf(selection.group);
+        const selected = this.#chooser.confirm(pool, selection, plan, answer.lease);
+        if (selected !== undefined) return selected;
+        answer.lease.release();
+      } else if (answer.refusal !== "queue-full") throw refusal(answer);
+      // The line has filled up since it was looked at, or the account may not serve the request any more.
       const next = this.#plan(selection);
       if (next.kind === "taken") return next.selected;
       plan = next;
     }
-    throw new Fault("admit.queue_full", { retryAfterMs: BUSY_RETRY_MS });
+    throw refusal({ granted: false, refusal: "queue-full", waiting: plan.candidate.vitals.waiting });
   }
 
-  async #standInLine(plan: WaitPlan, { signal }: Selection): Promise<Lease> {
+  #standInLine(plan: WaitPlan, { signal }: Selection): SlotAnswer | Promise<SlotAnswer> {
     const { candidate, waitersMax, waitMsMax } = plan;
-    const answer = await this.#parts.coordination.slots.acquire({
+    return this.#parts.coordination.slots.acquire({
       holder: candidate.holder,
       limit: candidate.account.concurrency,
       waitersMax,
       waitMsMax,
       signal,
     });
-    if (answer.granted) return answer.lease;
-    throw refusal(answer);
   }
 
   #poolOf(group: Group): Pool {
