@@ -1,10 +1,11 @@
+import type { AccountId } from "#domain/ids.ts";
 import type { Lease } from "#kernel/lease.ts";
 import type { Candidate, Pool } from "./candidate.ts";
 import { Choice, type ChosenBy } from "./choice.ts";
 import { Claims, type Deliberation, type Plan, type PlanOrRefusal, type WaitPlan } from "./claims.ts";
 import { FOUND, isLasting } from "./findings.ts";
 import { gate } from "./gates.ts";
-import { bestToSend, bestToWaitFor, isFull, NONE } from "./ranking.ts";
+import { Best, bestToSend, bestToWaitFor, isFull, NONE, type RankingTerms } from "./ranking.ts";
 import type { SelectedAccount, Selection, SelectorParts } from "./select-account.ts";
 import { soonestRetryMs, unavailableFault } from "./unavailable.ts";
 
@@ -109,54 +110,62 @@ export class Chooser {
 
   #byLoad(deliberation: Deliberation): PlanOrRefusal {
     const { choice, fit } = deliberation;
-    this.#findAll(deliberation);
+    const best = this.#findAll(deliberation);
     const routed = fit.routed && this.#fromRouted(deliberation, fit.routed);
-    const plan = routed ?? this.#fromFound(deliberation, choice.findings);
+    const plan = routed ?? this.#fromFound(deliberation, choice.findings, best);
     return plan ?? this.#refused(choice);
   }
 
-  /** Looks at every candidate that fits the model. */
-  #findAll({ pool, choice, selection, nowMs }: Deliberation): void {
+  /** Looks at every candidate that fits the model; gives the index of the best with a free slot. */
+  #findAll({ pool, choice, selection, nowMs }: Deliberation): number {
     const { findings } = choice;
     const { exclude, sessionKey, isMessage } = selection;
     const { spend } = this.#parts;
-    const boundIndex = choice.boundTo === undefined ? undefined : pool.indexOf(choice.boundTo);
+    const boundIndex = choice.boundTo === undefined ? NONE : pool.indexOf(choice.boundTo);
     const free = { sessionKey, isMessage, isBound: false, nowMs };
-    for (const id of exclude) findings[pool.indexOf(id) ?? NONE] = FOUND.excluded;
+    const bound = { ...free, isBound: true };
+    const best = new Best(this.#terms(nowMs));
+    if (exclude.size > 0) markExcluded(pool, findings, exclude);
     for (let index = 0; index < findings.length; index++) {
       const candidate = pool.candidates[index];
       if (candidate === undefined || findings[index] !== FOUND.eligible) continue;
-      const question = index === boundIndex ? { ...free, isBound: true } : free;
-      const found = gate(candidate, question, spend);
-      findings[index] = found === FOUND.eligible && isFull(candidate) ? FOUND.full : found;
+      const found = gate(candidate, index === boundIndex ? bound : free, spend);
+      if (found !== FOUND.eligible) findings[index] = found;
+      else if (isFull(candidate)) findings[index] = FOUND.full;
+      else best.offer(index, candidate);
     }
+    return best.index;
   }
 
   /** Those that routing names come first; where none of them may serve the request, all others may. */
   #fromRouted(deliberation: Deliberation, routed: Uint8Array): Plan | undefined {
-    const { choice } = deliberation;
+    const { choice, pool, nowMs } = deliberation;
     const named = choice.findings.map((found, index) =>
       routed[index] === 1 ? found : FOUND.not_schedulable,
     );
-    const plan = this.#fromFound(deliberation, named);
+    const plan = this.#fromFound(deliberation, named, bestToSend(pool.candidates, named, this.#terms(nowMs)));
     for (const [index, found] of named.entries()) {
       if (routed[index] === 1) choice.findings[index] = found;
     }
     return plan;
   }
 
-  #fromFound(deliberation: Deliberation, findings: Uint8Array): Plan | undefined {
-    const { pool, nowMs } = deliberation;
-    const terms = { nowMs, settings: this.#parts.snapshot.settings };
-    for (let tries = 0; tries <= findings.length; tries++) {
-      const index = bestToSend(pool.candidates, findings, terms);
-      if (index === NONE) break;
+  /** @param best index of the best of those that are eligible. */
+  #fromFound(deliberation: Deliberation, findings: Uint8Array, best: number): Plan | undefined {
+    const { pool, choice, nowMs } = deliberation;
+    const terms = this.#terms(nowMs);
+    for (let index = best; index !== NONE; index = bestToSend(pool.candidates, findings, terms)) {
       const taken = this.#claims.take(deliberation, index, "load");
       if (typeof taken !== "number") return taken;
+      // Each round takes one of them out, so there are no more rounds than candidates.
       findings[index] = taken;
-      deliberation.choice.findings[index] = taken;
+      choice.findings[index] = taken;
     }
     return this.#lineOf(deliberation, findings);
+  }
+
+  #terms(nowMs: number): RankingTerms {
+    return { nowMs, settings: this.#parts.snapshot.settings };
   }
 
   /** The shortest line that is not too long to join. */
@@ -202,5 +211,12 @@ export class Chooser {
 
   #refused(choice: Choice): PlanOrRefusal {
     return { kind: "refused", choice, fault: unavailableFault(choice, this.#parts.spend) };
+  }
+}
+
+function markExcluded(pool: Pool, findings: Uint8Array, exclude: ReadonlySet<AccountId>): void {
+  for (const id of exclude) {
+    const index = pool.indexOf(id);
+    if (index !== undefined && findings[index] === FOUND.eligible) findings[index] = FOUND.excluded;
   }
 }

@@ -22,19 +22,33 @@ function loadOf({ account, vitals }: Candidate): number {
   return (vitals.inFlight + vitals.waiting) / account.loadFactor;
 }
 
-/** The best candidate so far, with the figures that the next ones are compared with. */
-class Best {
+/**
+ * Finds the best candidate to send to now among those that are offered: with room left in its rate limits, then
+ * of the lowest priority number, the lowest load, the longest unused; chance decides between equals.
+ *
+ * Nothing is sorted and nothing allocated per candidate: for every request each account of a group is offered.
+ */
+export class Best {
+  /** Of the best so far; `NONE` before the first offer. */
   index = NONE;
+  readonly #nowMs: number;
+  readonly #headroomMin: number;
   #equals = 0;
   #tight = 0;
   #priority = 0;
   #load = 0;
   #used = 0;
 
-  offer(index: number, candidate: Candidate, tight: number): void {
-    const { priority } = candidate.account;
-    const load = loadOf(candidate);
-    const used = candidate.vitals.lastUsedMs;
+  constructor({ nowMs, settings }: RankingTerms) {
+    this.#nowMs = nowMs;
+    this.#headroomMin = settings.rate_limit_headroom;
+  }
+
+  offer(index: number, { account, vitals }: Candidate): void {
+    const tight = vitals.headroom(this.#nowMs) < this.#headroomMin ? 1 : 0;
+    const { priority } = account;
+    const load = (vitals.inFlight + vitals.waiting) / account.loadFactor;
+    const used = vitals.lastUsedMs;
     const order = tight - this.#tight || priority - this.#priority || load - this.#load || used - this.#used;
     if (this.index !== NONE && order > 0) return;
     this.#equals = this.index !== NONE && order === 0 ? this.#equals + 1 : 1;
@@ -47,24 +61,16 @@ class Best {
   }
 }
 
-/**
- * The best candidate to send to now, of those whose finding is `eligible`: with room left in its rate limits,
- * then of the lowest priority number, the lowest load, the longest unused; chance decides between equals.
- *
- * One pass, nothing is sorted and nothing allocated per candidate: this runs for every request over every
- * account of a group.
- */
+/** The best of those whose finding is `eligible`. */
 export function bestToSend(
   candidates: readonly Candidate[],
   findings: Uint8Array,
-  { nowMs, settings }: RankingTerms,
+  terms: RankingTerms,
 ): number {
-  const headroomMin = settings.rate_limit_headroom;
-  const best = new Best();
+  const best = new Best(terms);
   for (let index = 0; index < candidates.length; index++) {
     const candidate = candidates[index];
-    if (candidate === undefined || findings[index] !== FOUND.eligible) continue;
-    best.offer(index, candidate, candidate.vitals.headroom(nowMs) < headroomMin ? 1 : 0);
+    if (candidate !== undefined && findings[index] === FOUND.eligible) best.offer(index, candidate);
   }
   return best.index;
 }
