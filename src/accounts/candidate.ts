@@ -9,14 +9,20 @@ import { FOUND } from "./findings.ts";
 /** How many models' fits a pool remembers; the one that was asked for longest ago is forgotten first. */
 const FITS_MAX = 128;
 
-/** An account with its live figures at hand. */
+/**
+ * An account with its live figures at hand, and those of its fields that every choice looks at: an account is
+ * large, and reading a thousand of them from memory costs more than comparing them.
+ */
 export interface Candidate {
-  readonly account: Account;
   readonly vitals: AccountVitals;
-  /** Whose slots its requests take. */
-  readonly holder: Holder;
+  readonly priority: number;
+  readonly loadFactor: number;
+  readonly concurrency: number;
   /** It has no limits besides its slots, so that only its rest and its circuit need to be looked at. */
   readonly isPlain: boolean;
+  readonly account: Account;
+  /** Whose slots its requests take. */
+  readonly holder: Holder;
 }
 
 /** How the accounts of a pool fit a model, as far as only a change by an operator can alter it. */
@@ -41,17 +47,20 @@ export class Pool {
   constructor(group: Group, accounts: readonly Account[], board: VitalsBoard) {
     this.group = group;
     this.candidates = accounts.map((account) => ({
-      account,
       vitals: board.of(account.id),
-      holder: { kind: "account", id: account.id },
+      priority: account.priority,
+      loadFactor: account.loadFactor,
+      concurrency: account.concurrency,
       isPlain: isPlain(account),
+      account,
+      holder: { kind: "account", id: account.id },
     }));
     for (const [index, { account }] of this.candidates.entries()) this.#indexById.set(account.id, index);
   }
 
   /** Where an account stands among the candidates; undefined when it is none of them. */
-  indexOf(id: AccountId): number | undefined {
-    return this.#indexById.get(id);
+  indexOf(id: AccountId | undefined): number | undefined {
+    return id === undefined ? undefined : this.#indexById.get(id);
   }
 
   /** How the candidates fit a model. */

@@ -5,7 +5,7 @@ import { Choice, type ChosenBy } from "./choice.ts";
 import { Claims, type Deliberation, type Plan, type PlanOrRefusal, type WaitPlan } from "./claims.ts";
 import { FOUND, isLasting } from "./findings.ts";
 import { gate } from "./gates.ts";
-import { Best, bestToSend, bestToWaitFor, isFull, NONE, type RankingTerms } from "./ranking.ts";
+import { Best, bestToSend, bestToWaitFor, busyOf, FULL, NONE, type RankingTerms } from "./ranking.ts";
 import type { SelectedAccount, Selection, SelectorParts } from "./select-account.ts";
 import { soonestRetryMs, unavailableFault } from "./unavailable.ts";
 
@@ -121,7 +121,7 @@ export class Chooser {
     const { findings } = choice;
     const { exclude, sessionKey, isMessage } = selection;
     const { spend } = this.#parts;
-    const boundIndex = choice.boundTo === undefined ? NONE : pool.indexOf(choice.boundTo);
+    const boundIndex = pool.indexOf(choice.boundTo);
     const free = { sessionKey, isMessage, isBound: false, nowMs };
     const bound = { ...free, isBound: true };
     const best = new Best(this.#terms(nowMs));
@@ -130,9 +130,10 @@ export class Chooser {
       const candidate = pool.candidates[index];
       if (candidate === undefined || findings[index] !== FOUND.eligible) continue;
       const found = gate(candidate, index === boundIndex ? bound : free, spend);
+      const busy = busyOf(candidate);
       if (found !== FOUND.eligible) findings[index] = found;
-      else if (isFull(candidate)) findings[index] = FOUND.full;
-      else best.offer(index, candidate);
+      else if (busy === FULL) findings[index] = FOUND.full;
+      else best.offer(index, candidate, busy);
     }
     return best.index;
   }

@@ -21,12 +21,12 @@ type Spend = Pick<AccountSpend, "isQuotaReached" | "windowState">;
  * A limit counts wherever it is configured, whatever the account's type. Slots are not looked at here.
  */
 export function gate(candidate: Candidate, question: GateQuestion, spend: Spend): number {
-  const { account, vitals, isPlain } = candidate;
+  const { vitals, isPlain } = candidate;
   const { nowMs } = question;
-  if (vitals.coolingUntilMs > nowMs) return FOUND.cooling;
-  if (vitals.circuit(nowMs) === "open") return FOUND.circuit_open;
+  if (vitals.isResting(nowMs)) return vitals.coolingUntilMs > nowMs ? FOUND.cooling : FOUND.circuit_open;
   if (isPlain) return FOUND.eligible;
-  if (account.expiresAtMs !== undefined && account.expiresAtMs <= nowMs) return FOUND.expired;
+  const { expiresAtMs } = candidate.account;
+  if (expiresAtMs !== undefined && expiresAtMs <= nowMs) return FOUND.expired;
   const spent = spendGate(candidate, question, spend);
   return spent === FOUND.eligible && question.isMessage ? messageGate(candidate, question) : spent;
 }

@@ -11,53 +11,52 @@ export interface RankingTerms {
 
 /** Index of none. */
 export const NONE = -1;
+/** No slot is free. */
+export const FULL = -1;
 
-/** Whether every slot of an account is taken or spoken for. */
-export function isFull({ account, vitals }: Candidate): boolean {
-  return account.concurrency > 0 && (vitals.waiting > 0 || vitals.inFlight >= account.concurrency);
-}
-
-/** Requests that are under way or waiting, per unit of what the account is meant to bear. */
-function loadOf({ account, vitals }: Candidate): number {
-  return (vitals.inFlight + vitals.waiting) / account.loadFactor;
+/** Requests of an account that are under way or waiting; `FULL` when every slot is taken or spoken for. */
+export function busyOf({ concurrency, vitals }: Candidate): number {
+  const { inFlight, waiting } = vitals;
+  return concurrency > 0 && (waiting > 0 || inFlight >= concurrency) ? FULL : inFlight + waiting;
 }
 
 /**
  * Finds the best candidate to send to now among those that are offered: with room left in its rate limits, then
  * of the lowest priority number, the lowest load, the longest unused; chance decides between equals.
  *
- * Nothing is sorted and nothing allocated per candidate: for every request each account of a group is offered.
+ * Nothing is sorted and nothing allocated per candidate, and the figures of the best so far are plain fields,
+ * because for every request each account of a group is offered.
  */
 export class Best {
   /** Of the best so far; `NONE` before the first offer. */
   index = NONE;
-  readonly #nowMs: number;
-  readonly #headroomMin: number;
-  #equals = 0;
-  #tight = 0;
-  #priority = 0;
-  #load = 0;
-  #used = 0;
+  private readonly nowMs: number;
+  private readonly headroomMin: number;
+  private equals = 0;
+  private tight = 0;
+  private priority = 0;
+  private load = 0;
+  private used = 0;
 
   constructor({ nowMs, settings }: RankingTerms) {
-    this.#nowMs = nowMs;
-    this.#headroomMin = settings.rate_limit_headroom;
+    this.nowMs = nowMs;
+    this.headroomMin = settings.rate_limit_headroom;
   }
 
-  offer(index: number, { account, vitals }: Candidate): void {
-    const tight = vitals.headroom(this.#nowMs) < this.#headroomMin ? 1 : 0;
-    const { priority } = account;
-    const load = (vitals.inFlight + vitals.waiting) / account.loadFactor;
+  /** @param busy its requests that are under way or waiting. */
+  offer(index: number, { loadFactor, priority, vitals }: Candidate, busy: number): void {
+    const tight = vitals.headroom(this.nowMs) < this.headroomMin ? 1 : 0;
+    const load = busy / loadFactor;
     const used = vitals.lastUsedMs;
-    const order = tight - this.#tight || priority - this.#priority || load - this.#load || used - this.#used;
+    const order = tight - this.tight || priority - this.priority || load - this.load || used - this.used;
     if (this.index !== NONE && order > 0) return;
-    this.#equals = this.index !== NONE && order === 0 ? this.#equals + 1 : 1;
-    if (this.#equals > 1 && randomBelow(this.#equals) !== 0) return;
+    this.equals = this.index !== NONE && order === 0 ? this.equals + 1 : 1;
+    if (this.equals > 1 && randomBelow(this.equals) !== 0) return;
     this.index = index;
-    this.#tight = tight;
-    this.#priority = priority;
-    this.#load = load;
-    this.#used = used;
+    this.tight = tight;
+    this.priority = priority;
+    this.load = load;
+    this.used = used;
   }
 }
 
@@ -70,7 +69,8 @@ export function bestToSend(
   const best = new Best(terms);
   for (let index = 0; index < candidates.length; index++) {
     const candidate = candidates[index];
-    if (candidate !== undefined && findings[index] === FOUND.eligible) best.offer(index, candidate);
+    if (candidate !== undefined && findings[index] === FOUND.eligible)
+      best.offer(index, candidate, busyOf(candidate));
   }
   return best.index;
 }
@@ -85,13 +85,13 @@ export function bestToWaitFor(candidates: readonly Candidate[], findings: Uint8A
   for (let index = 0; index < candidates.length; index++) {
     const candidate = candidates[index];
     if (candidate === undefined || findings[index] !== FOUND.full) continue;
-    const load = loadOf(candidate);
+    const load = (candidate.vitals.inFlight + candidate.vitals.waiting) / candidate.loadFactor;
     const other = candidates[best];
     const order =
       other === undefined
         ? -1
         : load - bestLoad ||
-          candidate.account.priority - other.account.priority ||
+          candidate.priority - other.priority ||
           candidate.vitals.lastUsedMs - other.vitals.lastUsedMs;
     if (order >= 0) continue;
     best = index;

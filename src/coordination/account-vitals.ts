@@ -36,6 +36,8 @@ export interface AccountVitals {
   /** Requests counted in the current minute of the clock. */
   requestsInMinute(nowMs: number): number;
   circuit(nowMs: number): CircuitState;
+  /** It is cooling, or its circuit is open: the first question about every account, in one step. */
+  isResting(nowMs: number): boolean;
   /** Exponentially weighted time to the first token, in milliseconds; 0 before anything was measured. */
   readonly firstTokenMs: number;
   /** Exponentially weighted share of attempts that failed, 0 to 1. */

@@ -96,6 +96,10 @@ export class LocalAccountVitals implements AccountVitals {
     return this.#circuit.state(nowMs);
   }
 
+  isResting(nowMs: number): boolean {
+    return this.#read(VITAL.coolingUntilMs) > nowMs || this.#read(VITAL.openUntilMs) > nowMs;
+  }
+
   used(nowMs: number): void {
     this.#write(VITAL.lastUsedMs, nowMs);
   }
