@@ -5,7 +5,7 @@ import { Choice, type ChosenBy } from "./choice.ts";
 import { Claims, type Deliberation, type Plan, type PlanOrRefusal, type WaitPlan } from "./claims.ts";
 import { FOUND, isLasting } from "./findings.ts";
 import { gate } from "./gates.ts";
-import { Best, bestToSend, bestToWaitFor, busyOf, FULL, NONE, type RankingTerms } from "./ranking.ts";
+import { bestToWaitFor, NONE, type SurveyTerms, survey } from "./ranking.ts";
 import type { SelectedAccount, Selection, SelectorParts } from "./select-account.ts";
 import { soonestRetryMs, unavailableFault } from "./unavailable.ts";
 
@@ -109,53 +109,34 @@ export class Chooser {
   }
 
   #byLoad(deliberation: Deliberation): PlanOrRefusal {
-    const { choice, fit } = deliberation;
-    const best = this.#findAll(deliberation);
+    const { pool, choice, fit, selection } = deliberation;
+    if (selection.exclude.size > 0) markExcluded(pool, choice.findings, selection.exclude);
     const routed = fit.routed && this.#fromRouted(deliberation, fit.routed);
-    const plan = routed ?? this.#fromFound(deliberation, choice.findings, best);
+    const plan = routed ?? this.#from(deliberation, choice.findings);
     return plan ?? this.#refused(choice);
-  }
-
-  /** Looks at every candidate that fits the model; gives the index of the best with a free slot. */
-  #findAll({ pool, choice, selection, nowMs }: Deliberation): number {
-    const { findings } = choice;
-    const { exclude, sessionKey, isMessage } = selection;
-    const { spend } = this.#parts;
-    const boundIndex = pool.indexOf(choice.boundTo);
-    const free = { sessionKey, isMessage, isBound: false, nowMs };
-    const bound = { ...free, isBound: true };
-    const best = new Best(this.#terms(nowMs));
-    if (exclude.size > 0) markExcluded(pool, findings, exclude);
-    for (let index = 0; index < findings.length; index++) {
-      const candidate = pool.candidates[index];
-      if (candidate === undefined || findings[index] !== FOUND.eligible) continue;
-      const found = gate(candidate, index === boundIndex ? bound : free, spend);
-      const busy = busyOf(candidate);
-      if (found !== FOUND.eligible) findings[index] = found;
-      else if (busy === FULL) findings[index] = FOUND.full;
-      else best.offer(index, candidate, busy);
-    }
-    return best.index;
   }
 
   /** Those that routing names come first; where none of them may serve the request, all others may. */
   #fromRouted(deliberation: Deliberation, routed: Uint8Array): Plan | undefined {
-    const { choice, pool, nowMs } = deliberation;
-    const named = choice.findings.map((found, index) =>
-      routed[index] === 1 ? found : FOUND.not_schedulable,
-    );
-    const plan = this.#fromFound(deliberation, named, bestToSend(pool.candidates, named, this.#terms(nowMs)));
+    const { choice } = deliberation;
+    const named = choice.findings.map((found, index) => (routed[index] === 1 ? found : FOUND.not_routed));
+    const plan = this.#from(deliberation, named);
+    // What was found about them counts; the others are looked at only if they are needed.
     for (const [index, found] of named.entries()) {
-      if (routed[index] === 1) choice.findings[index] = found;
+      if (routed[index] === 1 || plan !== undefined) choice.findings[index] = found;
     }
     return plan;
   }
 
-  /** @param best index of the best of those that are eligible. */
-  #fromFound(deliberation: Deliberation, findings: Uint8Array, best: number): Plan | undefined {
-    const { pool, choice, nowMs } = deliberation;
-    const terms = this.#terms(nowMs);
-    for (let index = best; index !== NONE; index = bestToSend(pool.candidates, findings, terms)) {
+  /** The best of those that are eligible, else the line of the best. */
+  #from(deliberation: Deliberation, findings: Uint8Array): Plan | undefined {
+    const { pool, choice } = deliberation;
+    const terms = this.#termsOf(deliberation);
+    for (
+      let index = survey(pool.candidates, findings, terms);
+      index !== NONE;
+      index = survey(pool.candidates, findings, terms)
+    ) {
       const taken = this.#claims.take(deliberation, index, "load");
       if (typeof taken !== "number") return taken;
       // Each round takes one of them out, so there are no more rounds than candidates.
@@ -165,8 +146,14 @@ export class Chooser {
     return this.#lineOf(deliberation, findings);
   }
 
-  #terms(nowMs: number): RankingTerms {
-    return { nowMs, settings: this.#parts.snapshot.settings };
+  #termsOf(deliberation: Deliberation): SurveyTerms {
+    const { pool, choice, nowMs } = deliberation;
+    const boundIndex = pool.indexOf(choice.boundTo);
+    return {
+      nowMs,
+      headroomMin: this.#parts.snapshot.settings.rate_limit_headroom,
+      gate: (candidate, index) => this.#gate(deliberation, candidate, index === boundIndex),
+    };
   }
 
   /** The shortest line that is not too long to join. */

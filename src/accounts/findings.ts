@@ -12,6 +12,7 @@ export const FINDINGS = [
   "expired",
   "other_platform",
   "model_unsupported",
+  "not_routed",
   "cooling",
   "model_cooling",
   "circuit_open",

@@ -1,78 +1,67 @@
-import type { RuntimeSettings } from "#domain/settings.ts";
 import { randomBelow } from "#kernel/random.ts";
 import type { Candidate } from "./candidate.ts";
 import { FOUND } from "./findings.ts";
 
-/** What candidates are compared by besides their own figures. */
-export interface RankingTerms {
+/** What candidates are looked at for. */
+export interface SurveyTerms {
   readonly nowMs: number;
-  readonly settings: Pick<RuntimeSettings, "rate_limit_headroom">;
+  /** An account with a smaller share of a rate limit left is used last. */
+  readonly headroomMin: number;
+  /** What is found about a candidate that has limits besides its slots. */
+  readonly gate: (candidate: Candidate, index: number) => number;
 }
 
 /** Index of none. */
 export const NONE = -1;
-/** No slot is free. */
-export const FULL = -1;
-
-/** Requests of an account that are under way or waiting; `FULL` when every slot is taken or spoken for. */
-export function busyOf({ concurrency, vitals }: Candidate): number {
-  const { inFlight, waiting } = vitals;
-  return concurrency > 0 && (waiting > 0 || inFlight >= concurrency) ? FULL : inFlight + waiting;
-}
 
 /**
- * Finds the best candidate to send to now among those that are offered: with room left in its rate limits, then
- * of the lowest priority number, the lowest load, the longest unused; chance decides between equals.
+ * Looks at every candidate whose finding is `eligible`, notes what keeps it from being sent to now, and gives the
+ * index of the best of the others: with room left in its rate limits, then of the lowest priority number, the
+ * lowest load, the longest unused; chance decides between equals.
  *
- * Nothing is sorted and nothing allocated per candidate, and the figures of the best so far are plain fields,
- * because for every request each account of a group is offered.
+ * One flat loop in which nothing is allocated: this runs for every request over every account of a group.
  */
-export class Best {
-  /** Of the best so far; `NONE` before the first offer. */
-  index = NONE;
-  private readonly nowMs: number;
-  private readonly headroomMin: number;
-  private equals = 0;
-  private tight = 0;
-  private priority = 0;
-  private load = 0;
-  private used = 0;
-
-  constructor({ nowMs, settings }: RankingTerms) {
-    this.nowMs = nowMs;
-    this.headroomMin = settings.rate_limit_headroom;
-  }
-
-  /** @param busy its requests that are under way or waiting. */
-  offer(index: number, { loadFactor, priority, vitals }: Candidate, busy: number): void {
-    const tight = vitals.headroom(this.nowMs) < this.headroomMin ? 1 : 0;
-    const load = busy / loadFactor;
-    const used = vitals.lastUsedMs;
-    const order = tight - this.tight || priority - this.priority || load - this.load || used - this.used;
-    if (this.index !== NONE && order > 0) return;
-    this.equals = this.index !== NONE && order === 0 ? this.equals + 1 : 1;
-    if (this.equals > 1 && randomBelow(this.equals) !== 0) return;
-    this.index = index;
-    this.tight = tight;
-    this.priority = priority;
-    this.load = load;
-    this.used = used;
-  }
-}
-
-/** The best of those whose finding is `eligible`. */
-export function bestToSend(
+// biome-ignore lint/complexity/noExcessiveCognitiveComplexity: taken apart it costs twice as much.
+export function survey(
   candidates: readonly Candidate[],
   findings: Uint8Array,
-  terms: RankingTerms,
+  { nowMs, headroomMin, gate }: SurveyTerms,
 ): number {
-  const best = new Best(terms);
+  let best = NONE;
+  let bestTight = 0;
+  let bestPriority = 0;
+  let bestLoad = 0;
+  let bestUsed = 0;
+  let equals = 0;
   for (let index = 0; index < candidates.length; index++) {
     const candidate = candidates[index];
-    if (candidate !== undefined && findings[index] === FOUND.eligible)
-      best.offer(index, candidate, busyOf(candidate));
+    if (candidate === undefined || findings[index] !== FOUND.eligible) continue;
+    const { vitals, priority, concurrency } = candidate;
+    if (!candidate.isPlain || vitals.isResting(nowMs)) {
+      const found = gate(candidate, index);
+      findings[index] = found;
+      if (found !== FOUND.eligible) continue;
+    }
+    const { inFlight, waiting } = vitals;
+    if (concurrency > 0 && (waiting > 0 || inFlight >= concurrency)) {
+      findings[index] = FOUND.full;
+      continue;
+    }
+    const tight = vitals.headroom(nowMs) < headroomMin ? 1 : 0;
+    const load = (inFlight + waiting) / candidate.loadFactor;
+    const used = vitals.lastUsedMs;
+    const order =
+      best === NONE ? -1 : tight - bestTight || priority - bestPriority || load - bestLoad || used - bestUsed;
+    if (order > 0) continue;
+    equals = order === 0 ? equals + 1 : 1;
+    if (equals > 1 && randomBelow(equals) !== 0) continue;
+    best = index;
+    bestTight = tight;
+    bestPriority = priority;
+    bestLoad = load;
+    bestUsed = used;
   }
-  return best.index;
+  return best;
 }
 
 /**
