@@ -1,7 +1,9 @@
 import { Bench } from "tinybench";
 import { PriceBook } from "#billing/price-book.ts";
+import { costOf } from "#billing/prices.ts";
 import { MemoryMap } from "#coordination/local/memory-map.ts";
 import { LocalSlots } from "#coordination/local/slots.ts";
+import { DEFAULT_SETTINGS } from "#domain/settings.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { MessageMeter } from "#protocols/anthropic/message-meter.ts";
 import { readMessages } from "#protocols/anthropic/read-messages.ts";
@@ -32,7 +34,7 @@ export async function microBenchmarks(print: (line: string) => void): Promise<vo
     ),
   );
   bench.add("meter: 50 events", () => new MessageMeter().push(stream));
-  const prices = new PriceBook();
+  const prices = new PriceBook({ settings: () => DEFAULT_SETTINGS, clock: systemClock });
   const usage = {
     inputTokens: 1_000,
     outputTokens: 200,
@@ -41,10 +43,10 @@ export async function microBenchmarks(print: (line: string) => void): Promise<vo
     cacheCreation1hTokens: 20,
     cacheReadTokens: 700,
   };
-  bench.add(
-    "price: one request",
-    () => void prices.cost("anthropic", "claude-sonnet-4-6", usage, 1_000_000_000n),
-  );
+  bench.add("price: one request", () => {
+    const price = prices.priceOf("anthropic", "claude-sonnet-4-6");
+    if (price !== undefined) costOf(price, usage, 1_000_000_000n);
+  });
   await bench.run();
   for (const task of bench.tasks) print(`${task.name.padEnd(44)} ${figures(task.result)}`);
 }

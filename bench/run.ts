@@ -1,5 +1,6 @@
 import { costRatios } from "./cost-ratio.ts";
 import { handOff } from "./hand-off.ts";
+import { journal } from "./journal.ts";
 import { largeBodies } from "./large-bodies.ts";
 import { microBenchmarks } from "./micro.ts";
 import { parseCrossover } from "./parse-crossover.ts";
@@ -14,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly title: string; readonly run
   cost: { title: "CPU of the proxy process per request, against the bare pass-through", run: costRatios },
   selection: { title: "Choosing an account for a new conversation, by the size of the pool", run: selection },
   "hand-off": { title: "Handing a slot on", run: handOff },
+  journal: { title: "Recording what a request used, and reading it back", run: journal },
   "large-bodies": { title: "Small requests beside large ones", run: largeBodies },
 };
 

@@ -16,10 +16,13 @@ import type { GatewayLimits, GatewayServices } from "#gateway/services.ts";
 import type { AdminOptions } from "#http/admin/admin-options.ts";
 import { Authenticator } from "#identity/authenticate-key.ts";
 import { systemClock } from "#kernel/clock.ts";
+import type { Log } from "#kernel/log.ts";
 import { Secret } from "#kernel/secret.ts";
 import { StallWatch } from "#kernel/stall-watch.ts";
 import { Vault } from "#kernel/vault.ts";
 import { Snapshot } from "#snapshot/snapshot.ts";
+import { journalDirectory } from "#storage/journal/journal-directory.ts";
+import { ThreadJournal } from "#storage/journal/thread-journal.ts";
 import { openStorage } from "#storage/storage.ts";
 import type { Link } from "#threads/link.ts";
 import type { HttpThreadInit, MainThreadApi } from "#threads/messages.ts";
@@ -54,7 +57,7 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
     coordination: openLocalCoordination(init.memory, init.thread),
     upstream: openUpstream({ allowPrivate, trustedOrigins: init.trustedOrigins }),
     spend: new AccountSpend(),
-    ledger: new ThreadLedger(log),
+    ledger: new ThreadLedger({ journal: journalOf(init, log), clock: systemClock, log }),
     parser: new ParsePool(config.parseOffloadBytes),
     limits: limitsOf(config),
     state: { isDraining: false },
@@ -140,12 +143,27 @@ function servicesOf(rooms: RequestRooms): GatewayServices {
     settings,
     errorRules: () => snapshot.errorRules,
     traces: new RecentTraces(),
-    prices: new PriceBook(),
+    isBilled: config.billing === "on",
+    prices: new PriceBook({ settings, clock: systemClock }),
     ledger: rooms.ledger,
     parser: rooms.parser,
     send: rooms.upstream.send,
     limits: rooms.limits,
   };
+}
+
+/** Each thread has an equal share of the disk space, and takes over what those before it have left unbooked. */
+function journalOf({ config, thread }: HttpThreadInit, log: Log): ThreadJournal {
+  const { dataDir, httpThreads, journalBytesMax, journalFsync } = config;
+  return new ThreadJournal({
+    dir: journalDirectory(dataDir),
+    thread,
+    adopts: (owner) => owner % httpThreads === thread,
+    bytesMax: Math.floor(journalBytesMax / httpThreads),
+    isSynced: journalFsync === "interval",
+    clock: systemClock,
+    log,
+  });
 }
 
 /** Writable, because a process that shuts down stops draining for usage. */

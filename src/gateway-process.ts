@@ -1,11 +1,20 @@
+import { replayJournal } from "#billing/replay-journal.ts";
 import type { Config } from "#config/config.ts";
 import { loadOrCreateSecret, prepareDataDir, type StoredSecret } from "#config/secret-files.ts";
-import type { FlushableLog } from "#kernel/log.ts";
+import { systemClock } from "#kernel/clock.ts";
+import type { FlushableLog, Log } from "#kernel/log.ts";
 import { Vault } from "#kernel/vault.ts";
+import type { DirectoryLock } from "#storage/engines/directory-lock.ts";
 import { startEmbedded } from "#storage/engines/embedded.ts";
+import { journalDirectory, keepRefused, lockJournal } from "#storage/journal/journal-directory.ts";
+import { ThreadJournal } from "#storage/journal/thread-journal.ts";
 import { migrate } from "#storage/migrate.ts";
+import { isDataRefused } from "#storage/server-error.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
 import { Node, type ThreadKind } from "./node.ts";
+
+/** Longest the start is held up for booking what a killed process has left, in milliseconds. */
+const REPLAY_MS_MAX = 30_000;
 
 /** What {@link startGateway} may do between migrating and serving. */
 export interface StartHooks {
@@ -44,10 +53,12 @@ export async function startGateway(
   );
   refuseTakenPort(config);
   const embedded = config.databaseUrl === undefined ? await startEmbedded(config.dataDir) : undefined;
+  let journalLock: DirectoryLock | undefined;
   try {
+    journalLock = lockJournal(config.dataDir);
     const databaseUrl = config.databaseUrl ?? embedded?.url ?? "";
     await migrate(databaseUrl);
-    const holders = await prepare(databaseUrl, new Vault(encryptionKey.value), hooks);
+    const holders = await prepare({ config, log, databaseUrl }, new Vault(encryptionKey.value), hooks);
     const node = new Node({
       config,
       log,
@@ -64,9 +75,10 @@ export async function startGateway(
       url: node.url,
       adminToken,
       terminateThread: (kind, index) => node.terminateThread(kind, index),
-      stop: () => node.stop(),
+      stop: () => node.stop().finally(() => journalLock?.release()),
     };
   } catch (thrown) {
+    journalLock?.release();
     await embedded?.close();
     throw thrown;
   }
@@ -86,13 +98,44 @@ function refuseTakenPort({ host, port }: Config): void {
   }
 }
 
-async function prepare(databaseUrl: string, vault: Vault, hooks: StartHooks): Promise<number> {
-  const storage = openStorage(databaseUrl, { connectionsMax: 1 });
+interface Ground {
+  readonly config: Config;
+  readonly log: Log;
+  readonly databaseUrl: string;
+}
+
+/** Returns how many holders of slots there are. */
+async function prepare(ground: Ground, vault: Vault, hooks: StartHooks): Promise<number> {
+  const storage = openStorage(ground.databaseUrl, { connectionsMax: 1 });
   try {
+    await replay(ground, storage);
     await hooks.beforeServing({ storage, vault });
     const { users, accounts } = await storage.snapshot.loadAll();
     return users.length + accounts.length;
   } finally {
     await storage.close();
   }
+}
+
+/** No thread writes to the journal yet, so all that is in it was left by processes that are gone. */
+async function replay({ config, log }: Ground, storage: Storage): Promise<void> {
+  const { dataDir, journalBytesMax } = config;
+  const journal = new ThreadJournal({
+    dir: journalDirectory(dataDir),
+    thread: 0,
+    adopts: () => true,
+    bytesMax: journalBytesMax,
+    isSynced: false,
+    clock: systemClock,
+    log,
+  });
+  await replayJournal({
+    journal,
+    book: (lines) => storage.usage.book(lines),
+    isRefusal: isDataRefused,
+    keepRefused: (line) => keepRefused(dataDir, line),
+    clock: systemClock,
+    log,
+    limitMs: REPLAY_MS_MAX,
+  });
 }

@@ -56,6 +56,10 @@ export function runHttpThread(port: Port): void {
     connectLedger: async (port) => connectLedger((await running.promise).rooms, port),
     flushLedger: async (limitMs) => (await running.promise).rooms.ledger.flush(limitMs),
     accountSlots: async () => (await running.promise).rooms.snapshot.accountSlots() ?? 0,
+    backlog: async () => {
+      const { ledger } = (await running.promise).rooms;
+      return { ...ledger.backlog(), canAccept: ledger.canAccept() };
+    },
     trace: async (requestId) => (await running.promise).rooms.services.traces.find(requestId)?.describe(),
     metrics: async () => (await running.promise).rooms.services.metrics.registry.getMetricsAsJSON(),
     drain: async (graceMs) => drain(await running.promise, graceMs),
@@ -126,6 +130,7 @@ async function drain({ rooms, app }: Running, graceMs: number): Promise<void> {
     await Bun.sleep(SETTLE_STEP_MS);
   }
   await ledger.flush(FLUSH_MS_MAX);
+  ledger.close();
   await coordination.close();
   upstream.close();
   await storage.close();

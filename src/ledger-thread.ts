@@ -1,4 +1,5 @@
 import { Booker } from "#billing/booker.ts";
+import { keepRefused } from "#storage/journal/journal-directory.ts";
 import { isDataRefused } from "#storage/server-error.ts";
 import { openStorage } from "#storage/storage.ts";
 import { Link, type Port } from "#threads/link.ts";
@@ -42,6 +43,7 @@ function start(init: LedgerThreadInit, main: Link<LedgerParentApi>) {
   const booker = new Booker({
     book: (lines) => storage.usage.book(lines),
     isRefusal: isDataRefused,
+    keepRefused: (line) => keepRefused(init.dataDir, line),
     onBooked: (booked) => main.tell("announceBooked", booked),
     log,
   });

@@ -9,6 +9,7 @@ import type {
   ChangeNotice,
   HttpThreadApi,
   HttpThreadInit,
+  LedgerBacklog,
   LedgerThreadApi,
   ParseThreadApi,
 } from "#threads/messages.ts";
@@ -202,7 +203,12 @@ export class Node {
       size: 1,
       workerUrl: LEDGER_WORKER,
       log,
-      initOf: () => ({ databaseUrl, logLevel: config.logLevel, logFormat: logFormatOf(config) }),
+      initOf: () => ({
+        databaseUrl,
+        dataDir: config.dataDir,
+        logLevel: config.logLevel,
+        logFormat: logFormatOf(config),
+      }),
       serve: (link) =>
         link.serve({
           announceBooked: (booked: BookedNotice) => {
@@ -248,12 +254,28 @@ export class Node {
       this.#http.links.map((link) => link.ask("metrics", METRICS_MS_MAX)),
     );
     const threads = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    const backlog = await this.#backlog();
     const threadRestarts = this.#http.restarts + this.#parse.restarts + this.#ledger.restarts;
-    return await metricsText(threads, { threadRestarts, httpThreads: threads.length });
+    return await metricsText(threads, { threadRestarts, httpThreads: threads.length, ...backlog });
+  }
+
+  /** What is recorded but not booked, over all threads; threads that do not answer are left out. */
+  async #backlog(): Promise<LedgerBacklog> {
+    const answers = await Promise.allSettled(
+      this.#http.links.map((link) => link.ask("backlog", METRICS_MS_MAX)),
+    );
+    const threads = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+    return {
+      records: threads.reduce((sum, { records }) => sum + records, 0),
+      bytes: threads.reduce((sum, { bytes }) => sum + bytes, 0),
+      oldestMs: Math.max(0, ...threads.map(({ oldestMs }) => oldestMs)),
+      canAccept: threads.every(({ canAccept }) => canAccept),
+    };
   }
 
   async #problems(): Promise<readonly string[]> {
     const { upstreamRequestsMax } = this.#parts;
+    const { canAccept } = await this.#backlog();
     const slots = (await this.#http.links[0]?.ask("accountSlots", METRICS_MS_MAX)) ?? 0;
     return [
       ...(this.#isDraining ? ["the gateway is shutting down"] : []),
@@ -262,6 +284,7 @@ export class Node {
             `the accounts' limits add up to ${slots} requests at once, but Bun allows ${upstreamRequestsMax}: set BUN_CONFIG_MAX_HTTP_REQUESTS`,
           ]
         : []),
+      ...(canAccept ? [] : ["the usage journal is full or cannot be written: new requests are refused"]),
       ...(this.#ledger.links.length === 0 ? ["the ledger thread is being replaced"] : []),
     ];
   }

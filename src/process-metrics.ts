@@ -4,6 +4,10 @@ import { AggregatorRegistry, Gauge, Registry } from "prom-client";
 interface ProcessFigures {
   readonly threadRestarts: number;
   readonly httpThreads: number;
+  /** Usage that is recorded and not booked yet: records, bytes in the journal, age of the oldest in milliseconds. */
+  readonly records: number;
+  readonly bytes: number;
+  readonly oldestMs: number;
 }
 
 /** Adds up the threads' metrics and the process's own, in Prometheus' text form. */
@@ -21,6 +25,14 @@ export async function metricsText(threads: readonly unknown[], figures: ProcessF
     "sluice_thread_restarts",
     "Threads that have died and were replaced.",
     figures.threadRestarts,
+  );
+  gauge(registry, "sluice_journal_records", "Usage records that are not booked yet.", figures.records);
+  gauge(registry, "sluice_journal_bytes", "Size of the usage journal.", figures.bytes);
+  gauge(
+    registry,
+    "sluice_journal_oldest_seconds",
+    "Age of the oldest usage record that is not booked yet.",
+    figures.oldestMs / 1_000,
   );
   const own = await registry.metrics();
   const summed = AggregatorRegistry.aggregate([...threads] as object[][]);

@@ -22,10 +22,13 @@ interface Booked {
   readonly spends: readonly QuarterSpend[];
 }
 
-interface BookerParts {
+/** What a {@link Booker} works with. */
+export interface BookerParts {
   readonly book: (lines: readonly string[]) => Promise<Booked>;
   /** Whether a failed booking failed for what is in it, so that trying it again is of no use. */
   readonly isRefusal: (thrown: unknown) => boolean;
+  /** Puts a record that can never be booked where a person finds it. */
+  readonly keepRefused: (line: string) => void;
   /** Told what a transaction has changed, in the order of transactions. */
   readonly onBooked: (booked: Booked) => void;
   readonly log: Log;
@@ -40,8 +43,8 @@ interface Batch {
  * Books records in batches, one transaction at a time and in order. The first record after a quiet time is
  * booked at once; those that follow within {@link LINGER_MS} wait for company, unless somebody is in a hurry.
  * A batch the database does not take now is tried again until it does. One that it refuses for what is in it
- * is halved until the record at fault stands alone; that record goes whole into the log, and the others are
- * booked.
+ * is halved until the record at fault stands alone; that record is put aside, goes whole into the log, and the
+ * others are booked.
  */
 export class Booker {
   readonly #parts: BookerParts;
@@ -131,13 +134,21 @@ export class Booker {
   }
 
   async #bookHalves(lines: readonly string[]): Promise<void> {
+    const [line] = lines;
+    if (lines.length === 1 && line !== undefined) return this.#refuse(line);
     const half = Math.ceil(lines.length / 2);
-    if (lines.length === 1) {
-      this.#parts.log.error("ledger.record_refused", { record: lines[0] });
-      return;
-    }
     await this.#bookUntilTaken(lines.slice(0, half));
     await this.#bookUntilTaken(lines.slice(half));
+  }
+
+  #refuse(line: string): void {
+    const { keepRefused, log } = this.#parts;
+    log.error("ledger.record_refused", { record: line });
+    try {
+      keepRefused(line);
+    } catch (thrown) {
+      log.error("ledger.refused_not_kept", reasonOf(thrown));
+    }
   }
 }
 

@@ -1,108 +1,84 @@
-import { calcPrice } from "@pydantic/genai-prices";
 import type { Platform } from "#domain/platform.ts";
-import type { TokenUsage } from "#domain/usage-record.ts";
+import type { RuntimeSettings } from "#domain/settings.ts";
+import type { Clock } from "#kernel/clock.ts";
+import { cataloguePrice, type DatedPrice } from "./catalogue.ts";
+import { dearestOf, familyOf } from "./family.ts";
+import { PriceOverrides } from "./price-overrides.ts";
+import type { ModelPrice } from "./prices.ts";
 
-/** Prices are kept as nano-dollars per million tokens, so that every published price is a whole number. */
-const TOKENS_PER_PRICE = 1_000_000n;
-const NANOS_PER_USD = 1_000_000_000;
-const MULTIPLIER_ONE = 1_000_000_000n;
+/** Most prices that are remembered, more than any catalogue lists; made-up names cannot fill memory. */
+const KEPT_MAX = 2_000;
 
-/** Models whose prices are remembered; more than any catalogue lists, so that made-up names cannot fill memory. */
-const KNOWN_MODELS_MAX = 2_000;
+/** Longest name whose price is remembered, in UTF-16 units; no model has one as long. */
+const KEPT_NAME_LENGTH_MAX = 200;
 
-interface Tier {
-  /** The price holds for requests with more input tokens than this. */
-  readonly above: number;
-  readonly nanos: bigint;
+/** What a {@link PriceBook} works with. */
+export interface PriceBookOptions {
+  /** The settings as they are now; another object once any of them has changed. */
+  readonly settings: () => RuntimeSettings;
+  readonly clock: Pick<Clock, "now">;
 }
 
-/** Tiers in rising order; the first one starts below zero. */
-type Rate = readonly Tier[];
-
-interface ModelRates {
-  readonly input: Rate;
-  readonly output: Rate;
-  readonly cacheWrite5m: Rate;
-  readonly cacheWrite1h: Rate;
-  readonly cacheRead: Rate;
-}
-
-const FREE: Rate = [{ above: -1, nanos: 0n }];
-
-/** What the models of the catalogue cost. One instance per thread. */
+/**
+ * What models cost now. The first that has a price decides: the setting `model_prices`, the catalogue, the
+ * setting's entry for any other model, and `unknown_model_price`. One instance per thread.
+ */
 export class PriceBook {
-  readonly #rates = new Map<string, ModelRates | undefined>();
+  readonly #options: PriceBookOptions;
+  readonly #kept = new Map<string, DatedPrice>();
+  #settings: RuntimeSettings | undefined;
+  #overrides = new PriceOverrides([]);
+
+  constructor(options: PriceBookOptions) {
+    this.#options = options;
+  }
 
   /**
-   * The cost of a request in nano-dollars, rounded to the nearest one; undefined when the model is unknown.
-   *
-   * @param multiplierNanos the group's rate multiplier, where 1_000_000_000n is 1.0; 0n makes it free.
+   * What a model costs at this moment; undefined when nothing has a price for it. A request that keeps what it
+   * was given here is billed by it with `costOf`, whatever changes while it runs.
    */
-  cost(platform: Platform, model: string, usage: TokenUsage, multiplierNanos: bigint): bigint | undefined {
-    const rates = this.#ratesOf(platform, model);
-    if (rates === undefined) return undefined;
-    const context = usage.inputTokens + usage.cacheCreationTokens + usage.cacheReadTokens;
-    const total =
-      amount(rates.input, usage.inputTokens, context) +
-      amount(rates.output, usage.outputTokens, context) +
-      amount(rates.cacheWrite5m, usage.cacheCreation5mTokens, context) +
-      amount(rates.cacheWrite1h, usage.cacheCreation1hTokens, context) +
-      amount(rates.cacheRead, usage.cacheReadTokens, context);
-    return roundedQuotient(total * multiplierNanos, TOKENS_PER_PRICE * MULTIPLIER_ONE);
+  priceOf(platform: Platform, model: string): ModelPrice | undefined {
+    this.#readSettings();
+    const name = model.trim().toLowerCase();
+    return this.#named(platform, name) ?? this.#overrides.anyOther ?? this.#guessed(platform, name);
   }
 
-  #ratesOf(platform: Platform, model: string): ModelRates | undefined {
-    const key = `${platform} ${model}`;
-    if (this.#rates.has(key)) return this.#rates.get(key);
-    const rates = readRates(platform, model);
-    if (this.#rates.size >= KNOWN_MODELS_MAX) this.#rates.clear();
-    this.#rates.set(key, rates);
-    return rates;
+  #readSettings(): void {
+    const settings = this.#options.settings();
+    if (settings === this.#settings) return;
+    this.#settings = settings;
+    this.#overrides = new PriceOverrides(settings.model_prices);
+    this.#kept.clear();
+  }
+
+  /** The price that a model has by its name. */
+  #named(platform: Platform, name: string): ModelPrice | undefined {
+    const find = (nowMs: number): DatedPrice | undefined =>
+      undated(this.#overrides.find(name)) ?? cataloguePrice(platform, name, nowMs);
+    if (name.length > KEPT_NAME_LENGTH_MAX) return find(this.#options.clock.now())?.price;
+    return this.#recall(`model ${platform} ${name}`, find);
+  }
+
+  /** The price that `unknown_model_price` gives to a model without one. */
+  #guessed(platform: Platform, name: string): ModelPrice | undefined {
+    if (this.#settings?.unknown_model_price !== "family_max") return undefined;
+    const family = familyOf(name);
+    return this.#recall(`family ${platform} ${family ?? ""}`, (nowMs) => dearestOf(platform, family, nowMs));
+  }
+
+  /** What was found under a key before, as long as it holds; else it is looked for again. */
+  #recall(key: string, find: (nowMs: number) => DatedPrice | undefined): ModelPrice | undefined {
+    const nowMs = this.#options.clock.now();
+    const kept = this.#kept.get(key);
+    if (kept !== undefined && nowMs < kept.untilMs) return kept.price;
+    const found = find(nowMs);
+    if (found === undefined) return undefined;
+    if (this.#kept.size >= KEPT_MAX) this.#kept.clear();
+    this.#kept.set(key, found);
+    return found.price;
   }
 }
 
-/** Which provider of the price catalogue runs a platform's models. */
-const PROVIDERS: Readonly<Record<Platform, string>> = {
-  anthropic: "anthropic",
-  gemini: "google",
-  antigravity: "google",
-  openai: "openai",
-};
-
-/** Source of the prices: the catalogue that `@pydantic/genai-prices` carries. */
-function readRates(platform: Platform, model: string): ModelRates | undefined {
-  const prices = calcPrice({ input_tokens: 1 }, model, { providerId: PROVIDERS[platform] })?.model_price;
-  if (prices === undefined) return undefined;
-  const input = rate(prices["input_mtok"]) ?? FREE;
-  const cacheWrite = rate(prices["cache_write_mtok"]) ?? input;
-  return {
-    input,
-    output: rate(prices["output_mtok"]) ?? FREE,
-    cacheWrite5m: cacheWrite,
-    cacheWrite1h: rate(prices["cache_write_1h_mtok"]) ?? cacheWrite,
-    cacheRead: rate(prices["cache_read_mtok"]) ?? input,
-  };
-}
-
-type CataloguePrice = NonNullable<ReturnType<typeof calcPrice>>["model_price"][string];
-
-function rate(price: CataloguePrice): Rate | undefined {
-  if (price === undefined) return undefined;
-  if (typeof price === "number") return [{ above: -1, nanos: toNanos(price) }];
-  const tiers = price.tiers.map((tier) => ({ above: tier.start, nanos: toNanos(tier.price) }));
-  return [{ above: -1, nanos: toNanos(price.base) }, ...tiers];
-}
-
-function toNanos(usd: number): bigint {
-  return BigInt(Math.round(usd * NANOS_PER_USD));
-}
-
-function amount(rate: Rate, tokens: number, context: number): bigint {
-  if (tokens === 0) return 0n;
-  const tier = rate.findLast(({ above }) => context > above);
-  return BigInt(tokens) * (tier?.nanos ?? 0n);
-}
-
-function roundedQuotient(dividend: bigint, divisor: bigint): bigint {
-  return (dividend * 2n + divisor) / (divisor * 2n);
+function undated(price: ModelPrice | undefined): DatedPrice | undefined {
+  return price && { price, untilMs: Number.POSITIVE_INFINITY };
 }

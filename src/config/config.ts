@@ -92,6 +92,16 @@ export const SETTINGS = {
     fallback: "on",
     why: "`off` only meters: nothing is refused for money.",
   }),
+  journalBytesMax: integer("JOURNAL_BYTES_MAX", {
+    fallback: 1_073_741_824,
+    min: 67_108_864,
+    max: 1_099_511_627_776,
+    why: "Disk space for usage that is not booked yet, over all threads; when it is used up, new requests are answered 503.",
+  }),
+  journalFsync: choice("JOURNAL_FSYNC", ["off", "interval"], {
+    fallback: "off",
+    why: "`interval` makes the disk take the usage journal once a second, for machines that may lose their power. The death of the process loses nothing either way.",
+  }),
   logLevel: choice("LOG_LEVEL", ["debug", "info", "warn", "error", "silent"], {
     fallback: "info",
     why: "Least severe log line that is written.",

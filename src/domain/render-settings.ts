@@ -34,5 +34,7 @@ function allowed(spec: SettingSpec): string {
       return "`x.y.z` or empty";
     case "models":
       return "a list of `platform`, `id`, `display_name`, `created_at`";
+    case "prices":
+      return "a list of `model`, `input_usd_per_mtok`, `output_usd_per_mtok`, and where wanted `cache_write_5m_usd_per_mtok`, `cache_write_1h_usd_per_mtok`, `cache_read_usd_per_mtok`, `request_usd`";
   }
 }

@@ -26,7 +26,9 @@ export type SettingSpec =
   /** `x.y.z`, or empty for none. */
   | { readonly kind: "version"; readonly fallback: ""; readonly why: string }
   /** Models to list besides a platform's own catalogue. */
-  | { readonly kind: "models"; readonly fallback: readonly ExtraModel[]; readonly why: string };
+  | { readonly kind: "models"; readonly fallback: readonly ExtraModel[]; readonly why: string }
+  /** What models cost, where that is not what the built-in catalogue says. */
+  | { readonly kind: "prices"; readonly fallback: readonly PriceOverride[]; readonly why: string };
 
 /** A model that the built-in catalogue does not know. */
 export interface ExtraModel {
@@ -35,6 +37,20 @@ export interface ExtraModel {
   readonly displayName: string;
   /** RFC 3339. */
   readonly createdAt: string;
+}
+
+/** What an operator says a model costs, in nano-dollars per million tokens. */
+export interface PriceOverride {
+  /** A name, or a pattern that ends in `*`. */
+  readonly model: string;
+  readonly inputNanos: bigint;
+  readonly outputNanos: bigint;
+  /** Undefined, as for the other two of the cache: the usual share of the input's price. */
+  readonly cacheWrite5mNanos: bigint | undefined;
+  readonly cacheWrite1hNanos: bigint | undefined;
+  readonly cacheReadNanos: bigint | undefined;
+  /** For each request, besides its tokens; undefined: nothing. */
+  readonly requestNanos: bigint | undefined;
 }
 
 const integer = <const Fallback extends number>(fallback: Fallback, min: number, max: number, why: string) =>
@@ -146,6 +162,17 @@ export const RUNTIME_SETTINGS = {
     why: "Newest Claude Code that is served; empty for any.",
   },
   extra_models: { kind: "models", fallback: [], why: "Models to list besides the built-in catalogue." },
+  model_prices: {
+    kind: "prices",
+    fallback: [],
+    why: "What models cost, before what the built-in catalogue says. A model is a name or a pattern that ends in `*`, in any case; the longest that fits counts. The entry `*` alone is for models that neither another entry nor the catalogue knows, and counts before `unknown_model_price`. Amounts are US dollars; without its own price a cache write of five minutes costs 1.25 of the input price, one of an hour 2, a cache read 0.1. `request_usd` is added to each request that used tokens.",
+  },
+  unknown_model_price: {
+    kind: "choice",
+    words: ["refuse", "family_max"],
+    fallback: "refuse",
+    why: "What becomes of a model that has no price: `refuse` answers 400 before any account is asked, `family_max` bills the dearest model that the catalogue knows of its family (opus, fable, sonnet, haiku, gemini), or of the platform where its name shows none. With `BILLING=off` nothing is refused, and without a price no cost is recorded.",
+  },
 } as const satisfies Record<string, SettingSpec>;
 
 type Specs = typeof RUNTIME_SETTINGS;
@@ -159,7 +186,9 @@ type ValueOf<Spec extends SettingSpec> = Spec extends { kind: "integer" | "numbe
       ? Word
       : Spec extends { kind: "models" }
         ? readonly ExtraModel[]
-        : string;
+        : Spec extends { kind: "prices" }
+          ? readonly PriceOverride[]
+          : string;
 
 /** The settings as they are now. Replaced as a whole when one changes. */
 export type RuntimeSettings = { readonly [Name in SettingName]: ValueOf<Specs[Name]> };

@@ -1,3 +1,4 @@
+import type { ModelPrice } from "#billing/prices.ts";
 import type { Account } from "#domain/account.ts";
 import type { Dialect } from "#domain/platform.ts";
 import type { Principal } from "#domain/principal.ts";
@@ -58,7 +59,8 @@ export interface Admitted {
 
 /** Stamp of the billing stage. */
 export interface Funded {
-  readonly funded: true;
+  /** What the request is billed by, whatever changes while it runs; undefined: nothing has a price for the model. */
+  readonly price: ModelPrice | undefined;
 }
 
 /** Where the attempts have got to. Written by the attempt loop only. */
@@ -92,7 +94,9 @@ export interface StreamedReply {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: ReadableStream<Uint8Array>;
-  /** Settles when the client's side and the upstream's side have ended, and never rejects. */
+  /**
+   * Settles when it is certain how the answer ends, before its last bytes go to the client; never rejects.
+   */
   readonly ended: Promise<StreamEnding>;
   /** When the first piece of content came, in monotonic milliseconds; undefined when there was none. */
   readonly firstTokenAt: number | undefined;

@@ -11,6 +11,7 @@ import type { Admitted, AttemptLog, Delivered, Funded, ParsedCall, Reply } from 
 import { Failover } from "./failover.ts";
 import { localAnswer, localKindFor } from "./local-answer.ts";
 import type { GatewayServices } from "./services.ts";
+import { priceFor } from "./stages/check-billing.ts";
 import type { Checked } from "./stages/check-client.ts";
 import { forward } from "./stages/forward.ts";
 import { takeTurn } from "./user-turn.ts";
@@ -192,7 +193,8 @@ class Delivery {
     const provider = group && providerFor(group.platform);
     if (group === undefined || provider === undefined || group.status !== "active") return false;
     this.#hasMoved = true;
-    Object.assign(this.#call, { servingGroup: group, provider, principal: { ...principal, group } });
+    const price = priceFor(this.#call, group, this.#services);
+    Object.assign(this.#call, { servingGroup: group, provider, price, principal: { ...principal, group } });
     this.#services.eligibility.check(this.#call.principal);
     this.#failover = new Failover(this.#services.settings(), group.platform);
     this.#call.trace.add({ step: "retry", how: `fallback-group:${group.id}`, delayMs: 0 });

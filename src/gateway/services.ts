@@ -28,14 +28,16 @@ export interface GatewayServices {
   readonly eligibility: Eligibility;
   readonly accounts: Pick<AccountSelector, "select" | "soonestRetryMs">;
   readonly health: AccountHealth;
-  readonly groups: Pick<Snapshot, "group">;
+  readonly groups: Pick<Snapshot, "group" | "accountsOf">;
   /** The settings as they are now. */
   readonly settings: () => RuntimeSettings;
   /** The error rules as they are now, in the order in which they are tried. */
   readonly errorRules: () => readonly ErrorRule[];
   readonly traces: RecentTraces;
-  readonly prices: Pick<PriceBook, "cost">;
-  readonly ledger: Pick<Ledger, "record">;
+  readonly prices: Pick<PriceBook, "priceOf">;
+  /** Whether requests are refused for money; else they are only metered. */
+  readonly isBilled: boolean;
+  readonly ledger: Pick<Ledger, "record" | "checkRoom">;
   readonly parser: Pick<ParsePool, "read">;
   readonly send: Send;
   readonly limits: GatewayLimits;

@@ -63,7 +63,11 @@ interface RelayParts {
 export class StreamRelay {
   /** The client's side. */
   readonly body: ReadableStream<Uint8Array>;
-  /** Settles when both sides have ended. Never rejects. */
+  /**
+   * Settles when it is certain how the answer ends, before its last bytes go to the client, so that what it used
+   * is on record before anybody can have seen all of it; once the upstream has ended when the client has left.
+   * Never rejects.
+   */
   readonly ended: Promise<StreamEnding>;
   /**
    * Settles when the first piece of content is there, or the client has left.
@@ -76,17 +80,20 @@ export class StreamRelay {
   readonly #clientWatch: Watch;
   readonly #boundary = new EventBoundary();
   readonly #onAbort = (): void => this.clientLeft();
-  readonly #clientEnd = Promise.withResolvers<void>();
+  readonly #ending = Promise.withResolvers<StreamEnding>();
   readonly #begin = Promise.withResolvers<void>();
   readonly #metering: Promise<void>;
   #meteredBytes = 0;
   #deliveredBytes = 0;
   #firstTokenAt: number | undefined;
   #fault: Fault | undefined;
+  #takenBytes = 0;
   #wakeMeter: (() => void) | undefined;
+  #wakeClient: (() => void) | undefined;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
   #rename: RelayParts["rename"];
   #hasBegun = false;
+  #hasMeterEnded = false;
   #hasClientEnded = false;
   #hasClientLeft = false;
 
@@ -107,7 +114,7 @@ export class StreamRelay {
       },
       { highWaterMark: 0 },
     );
-    this.ended = this.#awaitEnding();
+    this.ended = this.#ending.promise;
   }
 
   /** When the first piece of content came, in monotonic milliseconds. */
@@ -134,7 +141,10 @@ export class StreamRelay {
       const chunk = await this.#readForClient();
       if (this.#hasClientEnded) return;
       if (chunk === undefined) return await this.#completeClient(controller);
+      this.#takenBytes += chunk.length;
       this.#letMeterRun(chunk.length);
+      await this.#meterCatchesUp();
+      if (this.#parts.meter.isWhole) await this.#report();
       const passed = this.#renamed(this.#boundary.split(chunk));
       for (const piece of passed) controller.enqueue(piece);
       if (passed.length === 0) continue;
@@ -166,6 +176,7 @@ export class StreamRelay {
     this.#letMeterRun(Number.POSITIVE_INFINITY);
     await this.#metering;
     if (this.#hasClientEnded) return;
+    await this.#report();
     const { meter, renderFault } = this.#parts;
     const isExplicit = meter.isWhole || meter.error !== undefined;
     const rest = isExplicit ? this.#boundary.flush() : this.#errorEnd(renderFault(this.#fault));
@@ -185,7 +196,6 @@ export class StreamRelay {
     this.#letMeterRun(Number.POSITIVE_INFINITY);
     this.#parts.clientSignal.removeEventListener("abort", this.#onAbort);
     this.#parts.onClientEnd();
-    this.#clientEnd.resolve();
   }
 
   async #runMeter(reader: ChunkReader): Promise<void> {
@@ -204,6 +214,9 @@ export class StreamRelay {
     } finally {
       clearTimeout(this.#drainTimer);
       call.finish();
+      this.#hasMeterEnded = true;
+      this.#letClientRun();
+      if (this.#hasClientLeft) void this.#report();
     }
   }
 
@@ -236,6 +249,7 @@ export class StreamRelay {
     const { meter, clock, readError } = this.#parts;
     this.#meteredBytes += chunk.length;
     meter.push(chunk);
+    this.#letClientRun();
     if (this.#firstTokenAt === undefined && meter.hasContent) this.#firstTokenAt = clock.monotonic();
     if (this.#hasBegun) return;
     if (meter.hasContent || meter.isWhole || this.#meteredBytes > METER_LEAD_BYTES_MAX) this.#letBegin();
@@ -257,16 +271,30 @@ export class StreamRelay {
     this.#wakeMeter = undefined;
   }
 
-  async #awaitEnding(): Promise<StreamEnding> {
-    await this.#metering;
-    await this.#clientEnd.promise;
+  /** Both branches get the same chunks; the meter's turn may come a moment later. */
+  async #meterCatchesUp(): Promise<void> {
+    while (this.#meteredBytes < this.#takenBytes && !this.#hasMeterEnded) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wakeClient = resolve;
+      await promise;
+    }
+  }
+
+  #letClientRun(): void {
+    this.#wakeClient?.();
+    this.#wakeClient = undefined;
+  }
+
+  /** Says how the answer ends, and returns when those who asked have heard it. */
+  async #report(): Promise<void> {
     const { meter } = this.#parts;
-    return {
+    this.#ending.resolve({
       status: this.#status(),
       usage: meter.usage,
       usageComplete: meter.isWhole,
       firstTokenAt: this.#firstTokenAt,
-    };
+    });
+    await this.#ending.promise;
   }
 
   #status(): UsageStatus {

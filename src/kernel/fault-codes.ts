@@ -47,6 +47,8 @@ export const FAULTS = {
   "admit.wait_timeout": client(429, "Concurrency limit exceeded, please retry later"),
   "admit.client_gone": client(499, "The client closed the connection"),
   "billing.balance_exhausted": client(403, "Insufficient balance"),
+  "billing.model_unpriced": client(400, "The requested model has no price on this gateway"),
+  "billing.journal_full": gateway(503, "Usage cannot be recorded at the moment, please retry later"),
   "select.no_account": gateway(503, "No account is available for this request, please retry later"),
   "select.rate_limited": gateway(429, "All accounts are at their rate limit, please retry later"),
   "select.overloaded": gateway(529, "All accounts are overloaded, please retry later"),

@@ -39,8 +39,19 @@ export interface HttpThreadInit {
 /** What the ledger thread is started with. */
 export interface LedgerThreadInit {
   readonly databaseUrl: string;
+  readonly dataDir: string;
   readonly logLevel: Config["logLevel"];
   readonly logFormat: "pretty" | "json";
+}
+
+/** What a thread has recorded that is not booked yet. */
+export interface LedgerBacklog {
+  readonly records: number;
+  readonly bytes: number;
+  /** Age of the oldest record, in milliseconds. */
+  readonly oldestMs: number;
+  /** False while records of new requests could not be kept safe. */
+  readonly canAccept: boolean;
 }
 
 /** What the main thread may ask of an HTTP thread. */
@@ -60,6 +71,8 @@ export interface HttpThreadApi extends CrewMember {
   flushLedger(limitMs: number): Promise<void>;
   /** Requests at once that all accounts allow together; 0 when one of them is unlimited. */
   accountSlots(): Promise<number>;
+  /** How far the books are behind this thread's requests. */
+  backlog(): Promise<LedgerBacklog>;
   /** How a recent request came by its answer; undefined when this thread does not know it. */
   trace(requestId: string): object | undefined;
   /** This thread's metrics, in prom-client's JSON form. */

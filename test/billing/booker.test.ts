@@ -13,6 +13,8 @@ class FakeBooks {
   readonly told: unknown[] = [];
   /** Runs within each transaction; what it throws fails it. */
   onBook: (lines: readonly string[]) => unknown = () => undefined;
+  /** Takes what can never be booked. */
+  onRefused: (line: string) => unknown = () => undefined;
 
   readonly booker = new Booker({
     book: async (lines) => {
@@ -22,6 +24,7 @@ class FakeBooks {
     },
     isRefusal: (thrown) => thrown instanceof Refusal,
     onBooked: (booked) => this.told.push(booked),
+    keepRefused: (line) => this.onRefused(line),
     log: this.#log(),
   });
 
@@ -144,19 +147,36 @@ test("a batch the database cannot take is offered until it does, and the log say
   ]);
 });
 
-test("records that are refused are logged whole, and all others are booked in order", async () => {
+test("records that are refused are put aside and logged whole, and all others are booked in order", async () => {
   const books = new FakeBooks();
   const bad = new Set(["record 0", "record 17", "record 18", "record 99"]);
   books.onBook = (given) => {
     if (given.some((line) => bad.has(line))) throw new Refusal();
   };
   let saidBooked = 0;
+  const aside: string[] = [];
+  books.onRefused = (line) => aside.push(line);
   books.booker.add(lines(0, 60), () => saidBooked++);
   books.booker.add(lines(60, 100), () => saidBooked++);
   await books.booker.flush();
   expect(books.booked).toEqual(lines(0, 100).filter((line) => !bad.has(line)));
   expect(books.logged).toEqual([...bad].map((record) => ["ledger.record_refused", { record }]));
+  expect(aside).toEqual([...bad]);
   expect(saidBooked).toBe(2);
+});
+
+test("a refused record that cannot be put aside holds up no other", async () => {
+  const books = new FakeBooks();
+  books.onBook = (given) => {
+    if (given.includes("bad")) throw new Refusal();
+  };
+  books.onRefused = () => {
+    throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+  };
+  books.booker.add(["a", "bad", "b"], () => undefined);
+  await books.booker.flush();
+  expect(books.booked).toEqual(["a", "b"]);
+  expect(books.logged.map(([event]) => event)).toEqual(["ledger.record_refused", "ledger.refused_not_kept"]);
 });
 
 test("what a booking changed is passed on, and nothing when it changed nothing", async () => {
@@ -167,6 +187,7 @@ test("what a booking changed is passed on, and nothing when it changed nothing",
     book: async () => answers.shift() ?? NOTHING,
     isRefusal: () => false,
     onBooked: (booked) => told.push(booked),
+    keepRefused: () => undefined,
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
   });
   for (const line of ["a", "b", "c"]) {

@@ -8,6 +8,15 @@ const MODEL = {
   display_name: "Claude New",
   created_at: "2027-01-01T00:00:00Z",
 };
+const PRICE = { model: "claude-opus-*", input_usd_per_mtok: "4.25", output_usd_per_mtok: "20" };
+const WHOLE_PRICE = {
+  ...PRICE,
+  model: "claude-new",
+  cache_write_5m_usd_per_mtok: "5",
+  cache_write_1h_usd_per_mtok: "8",
+  cache_read_usd_per_mtok: "0",
+  request_usd: "0.000000001",
+};
 const DEFAULTS = Object.fromEntries(
   Object.entries(RUNTIME_SETTINGS).map(([name, { fallback }]) => [name, fallback]),
 );
@@ -39,14 +48,22 @@ describe("settings", () => {
       claude_code_version_min: "2.9.0",
       claude_code_version_max: "2.10.0",
       extra_models: [MODEL],
+      model_prices: [PRICE, WHOLE_PRICE, { ...PRICE, model: "*" }],
+      unknown_model_price: "family_max",
     };
     const before = t.announced.length;
     const changed = await change(changes);
     expect([changed.status, changed.json]).toEqual([200, { ...DEFAULTS, ...changes }]);
     expect((await t.admin("GET", "/settings")).json).toEqual(changed.json);
     expect(t.announced.slice(before)).toEqual([{ kind: "settings", id: 0 }]);
-    const back = await change({ overload_cooldown: null, extra_models: null });
-    expect(back.json).toEqual({ ...DEFAULTS, ...changes, overload_cooldown: true, extra_models: [] });
+    const back = await change({ overload_cooldown: null, extra_models: null, model_prices: null });
+    expect(back.json).toEqual({
+      ...DEFAULTS,
+      ...changes,
+      overload_cooldown: true,
+      extra_models: [],
+      model_prices: [],
+    });
     expect((await change({})).json).toEqual(back.json);
   });
 
@@ -67,6 +84,17 @@ describe("settings", () => {
     ["/extra_models/0/created_at", [{ ...MODEL, created_at: "yesterday" }]],
     ["/extra_models/0/platform", [{ ...MODEL, platform: "none" }]],
     ["/extra_models", Array.from({ length: 201 }, () => MODEL)],
+    ["/model_prices", Array.from({ length: 501 }, (_, index) => ({ ...PRICE, model: `m${index}` }))],
+    ["/model_prices/0/model", [{ ...PRICE, model: "claude-*-4" }]],
+    ["/model_prices/0/model", [{ ...PRICE, model: "" }]],
+    ["/model_prices/0/model", [{ ...PRICE, model: "two words" }]],
+    ["/model_prices/0/model", [{ ...PRICE, model: "m".repeat(201) }]],
+    ["/model_prices/0/input_usd_per_mtok", [{ ...PRICE, input_usd_per_mtok: 4 }]],
+    ["/model_prices/0/input_usd_per_mtok", [{ ...PRICE, input_usd_per_mtok: "-4" }]],
+    ["/model_prices/0/output_usd_per_mtok", [{ ...PRICE, output_usd_per_mtok: "0.0000000001" }]],
+    ["/model_prices/0/request_usd", [{ ...PRICE, request_usd: "" }]],
+    ["/model_prices/0/price", [{ ...PRICE, price: "1" }]],
+    ["/unknown_model_price", "free"],
   ];
   test.each(WRONG)("%s that does not fit changes nothing", async (path, value) => {
     const name = path.split("/")[1] ?? "";
@@ -93,6 +121,12 @@ describe("settings", () => {
     }
     await change({ [lower]: null, [upper]: null });
     expect((await change({ [lower]: high, [upper]: low })).status).toBe(200);
+  });
+
+  test("no model has two prices", async () => {
+    const { status, json } = await change({ model_prices: [PRICE, { ...PRICE, model: "CLAUDE-Opus-*" }] });
+    expect([status, json.errors[0].path]).toEqual([422, "/model_prices/1/model"]);
+    expect((await t.admin("GET", "/settings")).json.model_prices).toEqual([]);
   });
 
   test("of two changes that do not go together only one is made", async () => {

@@ -16,13 +16,15 @@ const RETRY_AFTER_MS = 1_000;
  * call, and how often at once, is read again before the slot is asked for and after a wait: a slow upload
  * or a long line must not outlive a change.
  *
- * @throws Fault `admit.queue_full`, `admit.wait_timeout`, `admit.client_gone`, `auth.*`.
+ * @throws Fault `admit.queue_full`, `admit.wait_timeout`, `admit.client_gone`, `auth.*`; `billing.journal_full`
+ * when what the request uses could not be kept on record.
  */
 export async function admit<C extends ParsedCall>(
   call: C,
   scope: RequestScope,
-  { coordination, identity, limits }: GatewayServices,
+  { coordination, identity, ledger, limits }: GatewayServices,
 ): Promise<C & Admitted> {
+  ledger.checkRoom();
   const principal = identity.renew(call.principal);
   const { userId, concurrency } = principal;
   const asked = coordination.slots.acquire({

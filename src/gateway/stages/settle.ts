@@ -1,8 +1,10 @@
+import { costOf } from "#billing/prices.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import { NO_USAGE, type UsageRecord } from "#domain/usage-record.ts";
 import type {
   AttemptLog,
   Delivered,
+  Funded,
   InboundCall,
   ParsedCall,
   Reply,
@@ -15,6 +17,9 @@ import type { Fault } from "#kernel/fault.ts";
 /** Longest upstream request id that is kept, in characters; Anthropic's have 28. */
 const UPSTREAM_ID_LENGTH_MAX = 256;
 
+/** A call whose price is known. */
+type BilledCall = ParsedCall & Funded;
+
 /** How a request that got an answer ended. */
 interface Outcome extends StreamEnding {
   readonly httpStatus: number;
@@ -24,7 +29,7 @@ interface Outcome extends StreamEnding {
 
 /** Books what a delivered request used once its answer has ended. Never delays the answer. */
 export function settle(
-  call: ParsedCall,
+  call: BilledCall,
   attempts: AttemptLog,
   { reply, isLocal }: Delivered,
   services: GatewayServices,
@@ -49,7 +54,7 @@ function settleLocal(call: ParsedCall, { status }: Reply, { clock, log, metrics 
 
 /** Books a request that passed admission and billing but got no answer. */
 export function settleFault(
-  call: ParsedCall,
+  call: BilledCall,
   attempts: AttemptLog,
   fault: Fault,
   services: GatewayServices,
@@ -89,12 +94,12 @@ function endingOf(reply: Reply & { kind: "whole" }, clientSignal: AbortSignal): 
   };
 }
 
-function finish(call: ParsedCall, attempts: AttemptLog, outcome: Outcome, services: GatewayServices): void {
+function finish(call: BilledCall, attempts: AttemptLog, outcome: Outcome, services: GatewayServices): void {
   const { clock, ledger, log, metrics } = services;
   const { httpStatus, fault } = outcome;
   const durationMs = clock.monotonic() - call.startedAt;
   const isBooked = call.operation === "messages";
-  const record = isBooked ? recordOf(call, attempts, { ...outcome, durationMs }, services) : undefined;
+  const record = isBooked ? recordOf(call, attempts, { ...outcome, durationMs }) : undefined;
   if (record !== undefined) {
     ledger.record(record);
     metrics.usage(record);
@@ -109,10 +114,9 @@ function shortened(upstreamRequestId: string | undefined): string | undefined {
 }
 
 function recordOf(
-  call: ParsedCall,
+  call: BilledCall,
   attempts: AttemptLog,
   outcome: Outcome & { readonly durationMs: number },
-  { prices }: GatewayServices,
 ): UsageRecord {
   const { principal, model } = call;
   const { group } = principal;
@@ -127,7 +131,7 @@ function recordOf(
     model,
     upstreamModel: mappedModel(attempts.lastAccount?.modelMapping, model) ?? model,
     upstreamRequestId: outcome.upstreamRequestId,
-    costNanos: prices.cost(group.platform, model, usage, group.rateMultiplierNanos),
+    costNanos: call.price && costOf(call.price, usage, group.rateMultiplierNanos),
     status: outcome.status,
     httpStatus: outcome.status === "client_gone" ? 499 : outcome.httpStatus,
     stream: call.stream,

@@ -1,5 +1,5 @@
 import { Elysia, type Static } from "elysia";
-import type { RuntimeSettings } from "#domain/settings.ts";
+import type { PriceOverride, RuntimeSettings } from "#domain/settings.ts";
 import { fieldProblem, type Problem } from "#http/problem.ts";
 import { SettingsChange, SettingsShown } from "#http/schemas/settings.ts";
 import { runtimeSettings, type SettingRepository } from "#storage/repositories/settings.ts";
@@ -7,6 +7,7 @@ import type { AdminOptions } from "./admin-options.ts";
 import { adminOperations, respondJson } from "./operation.ts";
 import { done, type Outcome, refused } from "./outcome.ts";
 import { announce } from "./resource.ts";
+import { decimalOf } from "./wire.ts";
 
 const TAG = "settings";
 
@@ -58,7 +59,7 @@ async function changeSettings(
   const kept = (await settings.all()).filter(({ key }) => !Object.hasOwn(body, key));
   const given = changes.flatMap(([key, value]) => (value === null ? [] : [{ key, value, updatedAtMs: 0 }]));
   const after = runtimeSettings([...kept, ...given]);
-  const problem = orderProblem(after, body);
+  const problem = orderProblem(after, body) ?? repeatProblem(after.model_prices, body);
   if (problem !== undefined) return refused(problem);
   for (const [key, value] of changes) {
     if (value === null || value === undefined) await settings.remove(key);
@@ -88,6 +89,16 @@ function orderProblem(after: RuntimeSettings, asked: object): Problem | undefine
     : fieldProblem("unprocessable", `/${upper}`, `must not be below ${lower}`);
 }
 
+/** A model must not have two prices, also not by names that differ in case alone. */
+function repeatProblem(prices: readonly PriceOverride[], asked: object): Problem | undefined {
+  if (!("model_prices" in asked)) return undefined;
+  const names = prices.map(({ model }) => model.toLowerCase());
+  const repeat = names.findIndex((name, index) => names.indexOf(name) < index);
+  return repeat === -1
+    ? undefined
+    : fieldProblem("unprocessable", `/model_prices/${repeat}/model`, "has a price further up already");
+}
+
 /** Whether a version is not above another; an empty one is no bound. */
 function areOrdered(lower: string, upper: string): boolean {
   return lower === "" || upper === "" || lower.localeCompare(upper, "en", { numeric: true }) <= 0;
@@ -100,5 +111,17 @@ function showSettings(settings: RuntimeSettings): object {
     display_name: displayName,
     created_at: createdAt,
   }));
-  return { ...settings, extra_models: models };
+  return { ...settings, extra_models: models, model_prices: settings.model_prices.map(showPrice) };
+}
+
+function showPrice(price: PriceOverride): object {
+  return {
+    model: price.model,
+    input_usd_per_mtok: decimalOf(price.inputNanos),
+    output_usd_per_mtok: decimalOf(price.outputNanos),
+    cache_write_5m_usd_per_mtok: decimalOf(price.cacheWrite5mNanos),
+    cache_write_1h_usd_per_mtok: decimalOf(price.cacheWrite1hNanos),
+    cache_read_usd_per_mtok: decimalOf(price.cacheReadNanos),
+    request_usd: decimalOf(price.requestNanos),
+  };
 }

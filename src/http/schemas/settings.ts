@@ -1,13 +1,30 @@
 import { type TSchema, t } from "elysia";
 import { PLATFORMS } from "#domain/platform.ts";
 import { RUNTIME_SETTINGS, type SettingSpec } from "#domain/settings.ts";
-import { CLOSED, integer, list, moment, nullable, number, oneOf, text } from "./fields.ts";
+import { CLOSED, integer, list, moment, nullable, number, oneOf, text, usd } from "./fields.ts";
 
 const MODELS_MAX = 200;
+const PRICES_MAX = 500;
 const VERSION_LENGTH_MAX = 64;
 
 const ExtraModel = t.Object(
   { platform: oneOf(PLATFORMS), id: text(), display_name: text(), created_at: moment() },
+  CLOSED,
+);
+
+/** A model's name of at most 200 characters, or a pattern, which has its only `*` at the end. */
+const MODEL_PATTERN = "^[^\\s\\u0000-\\u001f\\u007f*]{0,199}[^\\s\\u0000-\\u001f\\u007f]$";
+
+const ModelPrice = t.Object(
+  {
+    model: t.String({ pattern: MODEL_PATTERN, maxLength: 200, examples: ["claude-opus-*"] }),
+    input_usd_per_mtok: usd(),
+    output_usd_per_mtok: usd(),
+    cache_write_5m_usd_per_mtok: t.Optional(usd("By default 1.25 of the input price.")),
+    cache_write_1h_usd_per_mtok: t.Optional(usd("By default twice the input price.")),
+    cache_read_usd_per_mtok: t.Optional(usd("By default a tenth of the input price.")),
+    request_usd: t.Optional(usd("Added to each request that used tokens.")),
+  },
   CLOSED,
 );
 
@@ -46,5 +63,7 @@ function schemaOf(spec: SettingSpec): TSchema {
       });
     case "models":
       return list(ExtraModel, MODELS_MAX, why);
+    case "prices":
+      return list(ModelPrice, PRICES_MAX, why);
   }
 }

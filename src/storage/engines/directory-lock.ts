@@ -8,6 +8,18 @@ export interface DirectoryLock {
   release(): void;
 }
 
+/** What a directory is locked for, in words for whoever is refused. */
+export interface LockPurpose {
+  readonly what: string;
+  /** What can be done besides stopping the other process. */
+  readonly remedy: string;
+}
+
+const EMBEDDED: LockPurpose = {
+  what: "The embedded database",
+  remedy: "give this one another DATA_DIR, or set DATABASE_URL to share a PostgreSQL server",
+};
+
 /** What SQLite reports when another connection holds the lock. Source: sqlite.org/rescode.html#busy. */
 const BUSY = "SQLITE_BUSY";
 
@@ -21,9 +33,9 @@ const BUSY = "SQLITE_BUSY";
  *
  * @throws Error naming the process that holds the lock.
  */
-export function lockDirectory(dir: string, name: string): DirectoryLock {
+export function lockDirectory(dir: string, name: string, purpose: LockPurpose = EMBEDDED): DirectoryLock {
   const pidPath = join(dir, `${name}.pid`);
-  const database = openLocked(join(dir, `${name}.lock`), pidPath);
+  const database = openLocked(join(dir, `${name}.lock`), pidPath, purpose);
   writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
   return {
     release: () => {
@@ -33,7 +45,7 @@ export function lockDirectory(dir: string, name: string): DirectoryLock {
   };
 }
 
-function openLocked(path: string, pidPath: string): Database {
+function openLocked(path: string, pidPath: string, { what, remedy }: LockPurpose): Database {
   const database = new Database(path, { create: true, readwrite: true });
   try {
     chmodSync(path, 0o600);
@@ -43,7 +55,7 @@ function openLocked(path: string, pidPath: string): Database {
     database.close();
     if (!(cause instanceof Error && "code" in cause && cause.code === BUSY)) throw cause;
     throw new Error(
-      `The embedded database is in use by ${holderIn(pidPath)} (lock file ${path}). Stop that process, give this one another DATA_DIR, or set DATABASE_URL to share a PostgreSQL server.`,
+      `${what} is in use by ${holderIn(pidPath)} (lock file ${path}). Stop that process, ${remedy}.`,
       { cause },
     );
   }

@@ -2,10 +2,12 @@ import { eq, sql } from "drizzle-orm";
 import { PLATFORMS } from "#domain/platform.ts";
 import {
   type ExtraModel,
+  type PriceOverride,
   RUNTIME_SETTINGS,
   type RuntimeSettings,
   type SettingSpec,
 } from "#domain/settings.ts";
+import { usdToNanos } from "#kernel/money.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { settings } from "#storage/schema/settings.ts";
 
@@ -71,11 +73,17 @@ export function runtimeSettings(rows: readonly SettingRow[]): RuntimeSettings {
 
 /** A stored value as the gateway reads it; the default when it does not fit. */
 function readValue(spec: SettingSpec, stored: unknown): unknown {
-  if (spec.kind !== "models") return fits(spec, stored) ? stored : spec.fallback;
-  return Array.isArray(stored) ? stored.flatMap(modelsIn) : spec.fallback;
+  switch (spec.kind) {
+    case "models":
+      return Array.isArray(stored) ? stored.flatMap(modelsIn) : spec.fallback;
+    case "prices":
+      return Array.isArray(stored) ? stored.flatMap(pricesIn) : spec.fallback;
+    default:
+      return fits(spec, stored) ? stored : spec.fallback;
+  }
 }
 
-function fits(spec: Exclude<SettingSpec, { kind: "models" }>, stored: unknown): boolean {
+function fits(spec: Exclude<SettingSpec, { kind: "models" | "prices" }>, stored: unknown): boolean {
   switch (spec.kind) {
     case "integer":
       return Number.isInteger(stored) && isWithin(spec, stored);
@@ -110,4 +118,31 @@ function modelsIn(entry: unknown): readonly ExtraModel[] {
     displayName: display_name,
     createdAt: created_at,
   }));
+}
+
+/** The price that an entry states, if it states one whole: half of one could bill the rest for nothing. */
+function pricesIn(entry: unknown): readonly PriceOverride[] {
+  if (typeof entry !== "object" || entry === null) return [];
+  const fields = entry as Readonly<Record<string, unknown>>;
+  const { model } = fields;
+  const amounts = {
+    inputNanos: nanosIn(fields["input_usd_per_mtok"]),
+    outputNanos: nanosIn(fields["output_usd_per_mtok"]),
+    cacheWrite5mNanos: nanosIn(fields["cache_write_5m_usd_per_mtok"]),
+    cacheWrite1hNanos: nanosIn(fields["cache_write_1h_usd_per_mtok"]),
+    cacheReadNanos: nanosIn(fields["cache_read_usd_per_mtok"]),
+    requestNanos: nanosIn(fields["request_usd"]),
+  };
+  const { inputNanos, outputNanos } = amounts;
+  const isWhole = Object.values(amounts).every((nanos) => nanos !== "unfit");
+  if (typeof model !== "string" || inputNanos === undefined || outputNanos === undefined || !isWhole)
+    return [];
+  return [{ model, ...amounts } as PriceOverride];
+}
+
+/** A decimal string of US dollars as nano-dollars; undefined where there is none. */
+function nanosIn(stored: unknown): bigint | undefined | "unfit" {
+  if (stored === undefined) return undefined;
+  const nanos = typeof stored === "string" ? usdToNanos(stored) : undefined;
+  return nanos === undefined || nanos < 0n ? "unfit" : nanos;
 }
