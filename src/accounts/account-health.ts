@@ -41,6 +41,12 @@ export interface RequestMark {
 export interface AttemptMark extends RequestMark {
   /** The group has no other account that could serve the model. */
   readonly isOnlyAccount: boolean;
+  /** The attempt was to find out whether the account has recovered. */
+  readonly isProbe: boolean;
+  /** No other account has failed this request: one that crashes every upstream must not open every circuit. */
+  readonly isFirstFailure: boolean;
+  /** What was sent. */
+  readonly body: Uint8Array;
 }
 
 /** Whom an account's health concerns. */
@@ -90,13 +96,15 @@ export class AccountHealth {
       limits: limitsOf(account, fault, nowMs),
       settings: settings(),
       isOnlyAccount: mark.isOnlyAccount,
+      isQuoted: (words) => new TextDecoder().decode(mark.body).toLowerCase().includes(words),
       nowMs,
       countStrike: () => strike(vitals, settings(), nowMs),
     });
     if (verdict.action !== undefined) this.#act(account, verdict.action, fault, mark);
-    if (verdict.countsAsFailure) this.#countFailure(account, fault, mark);
+    const isCounted = verdict.countsAsFailure && (mark.isFirstFailure || mark.isProbe);
+    if (isCounted) this.#countFailure(account, fault, mark, mark.isProbe);
     if (fault.upstream === undefined && SILENCES.has(fault.code)) this.#countStall(account, fault, mark);
-    return verdict;
+    return { ...verdict, countsAsFailure: isCounted };
   }
 
   /** An answer that was under way fell silent. */
@@ -155,8 +163,10 @@ export class AccountHealth {
     if (!isKnown) this.#note(account.id, { kind: "failed", reason: why, cooling, ...told(fault, mark) });
   }
 
-  #countFailure(account: Account, fault: Fault, mark: RequestMark): void {
+  /** While a probe is to find out about the account, what others come back with is of the time before. */
+  #countFailure(account: Account, fault: Fault, mark: RequestMark, isProbe = false): void {
     const { clock, settings, vitals } = this.#parts;
+    if (!isProbe && vitals.of(account.id).circuit(clock.now()) === "half-open") return;
     const policy = circuitPolicy(settings());
     const change: CircuitChange = vitals.of(account.id).failed(clock.now(), policy);
     if (change !== "opened") return;

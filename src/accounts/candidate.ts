@@ -41,6 +41,8 @@ export interface Fit {
 export class Pool {
   readonly group: Group;
   readonly candidates: readonly Candidate[];
+  /** Of the candidates, in their order. */
+  readonly ids: readonly AccountId[];
   readonly #indexById = new Map<AccountId, number>();
   readonly #fits = new Map<string, Fit>();
 
@@ -55,6 +57,7 @@ export class Pool {
       account,
       holder: { kind: "account", id: account.id },
     }));
+    this.ids = accounts.map(({ id }) => id);
     for (const [index, { account }] of this.candidates.entries()) this.#indexById.set(account.id, index);
   }
 

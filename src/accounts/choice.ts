@@ -7,7 +7,9 @@ export type ChosenBy = "binding" | "load" | "waiting" | "pin";
 
 /** The record of one choice: who could have served the request, and why each of the others could not. */
 export class Choice {
-  readonly candidates: readonly Candidate[];
+  /** Empty once the choice is {@link forget}ten. */
+  candidates: readonly Candidate[];
+  readonly #ids: readonly AccountId[];
   /** One finding per candidate. */
   readonly findings: Uint8Array;
   /** Milliseconds since the Unix epoch. */
@@ -21,14 +23,27 @@ export class Choice {
 
   constructor(parts: {
     readonly candidates: readonly Candidate[];
+    /** Of the candidates, in their order; shared by all choices from one pool. */
+    readonly ids: readonly AccountId[];
     readonly findings: Uint8Array;
     readonly atMs: number;
     readonly boundTo: AccountId | undefined;
   }) {
     this.candidates = parts.candidates;
+    this.#ids = parts.ids;
     this.findings = parts.findings;
     this.atMs = parts.atMs;
     this.boundTo = parts.boundTo;
+  }
+
+  /** How many candidates there were. */
+  get size(): number {
+    return this.#ids.length;
+  }
+
+  /** Lets go of everything but the record, which may be kept for long. */
+  forget(): void {
+    this.candidates = [];
   }
 
   /** The record in words, for people. */
@@ -44,9 +59,9 @@ export class Choice {
       by: this.chosenBy,
       bound_to: this.boundTo,
       left_binding: this.left,
-      candidates: this.candidates.map(({ account }, index) => ({
-        account_id: account.id,
-        finding: account.id === this.chosen ? "chosen" : (FINDINGS[this.findings[index] ?? 0] ?? "eligible"),
+      candidates: this.#ids.map((id, index) => ({
+        account_id: id,
+        finding: id === this.chosen ? "chosen" : (FINDINGS[this.findings[index] ?? 0] ?? "eligible"),
       })),
     };
   }

@@ -6,8 +6,8 @@ import { Claims, type Deliberation, type Plan, type PlanOrRefusal, type WaitPlan
 import { FOUND, isLasting } from "./findings.ts";
 import { gate } from "./gates.ts";
 import { bestToWaitFor, NONE, type SurveyTerms, survey } from "./ranking.ts";
-import type { SelectedAccount, Selection, SelectorParts } from "./select-account.ts";
-import { soonestRetryMs, unavailableFault } from "./unavailable.ts";
+import type { Pin, SelectedAccount, Selection, SelectorParts } from "./select-account.ts";
+import { type ResetTimes, soonestRetryMs, unavailableFault } from "./unavailable.ts";
 
 /** Attempts that a bound account's measured figures must rest on before a conversation leaves it for them. */
 const ESCAPE_SAMPLES_MIN = 5;
@@ -35,11 +35,14 @@ export class Chooser {
   choose(pool: Pool, selection: Selection): PlanOrRefusal {
     const nowMs = this.#parts.clock.now();
     const fit = pool.fit(selection.model);
-    const { candidates } = pool;
+    const { candidates, ids } = pool;
     const boundTo = this.#claims.boundTo(selection);
-    const choice = new Choice({ candidates, findings: fit.findings.slice(), atMs: nowMs, boundTo });
+    const choice = new Choice({ candidates, ids, findings: fit.findings.slice(), atMs: nowMs, boundTo });
     const deliberation = { pool, fit, selection, choice, nowMs };
-    if (selection.pin !== undefined) return this.#pinned(deliberation, selection.pin);
+    const { pin } = selection;
+    const pinned = pin && this.#pinned(deliberation, pin);
+    if (pin?.isChecked === false) return pinned ?? this.#refused(deliberation);
+    if (pinned !== undefined) return pinned;
     return this.#byBinding(deliberation) ?? this.#byLoad(deliberation);
   }
 
@@ -56,21 +59,28 @@ export class Chooser {
     const deliberation = { pool, fit, selection, choice: plan.choice, nowMs };
     const lasting = fit.findings[index] ?? FOUND.disabled;
     const found = lasting === FOUND.eligible ? this.#gate(deliberation, candidate, plan.isBound) : lasting;
-    if (found !== FOUND.eligible) return undefined;
+    if (found !== FOUND.eligible || this.#claims.isModelResting(candidate, selection, nowMs))
+      return undefined;
     const claimed = this.#claims.claim(deliberation, { index, lease, by: "waiting" });
     return typeof claimed === "number" ? undefined : claimed;
   }
 
-  soonestRetryMs(choice: Choice): number | undefined {
-    return soonestRetryMs(choice, this.#parts.spend);
+  soonestRetryMs(choice: Choice, model: string): number | undefined {
+    return soonestRetryMs(choice, this.#timesFor(model));
   }
 
-  #pinned(deliberation: Deliberation, pin: NonNullable<Selection["pin"]>): PlanOrRefusal {
-    const { pool, choice, fit } = deliberation;
-    const index = pool.indexOf(pin) ?? NONE;
-    const isFit = fit.findings[index] === FOUND.eligible;
-    const plan = isFit ? this.#takeOrWait(deliberation, index, "pin") : undefined;
-    return plan ?? this.#refused(choice);
+  #timesFor(model: string): ResetTimes {
+    const { spend, coordination } = this.#parts;
+    return { spend, modelRestUntilMs: (id) => coordination.vitals.modelCoolingUntilMs(id, model) };
+  }
+
+  #pinned(deliberation: Deliberation, { account, isChecked }: Pin): Plan | undefined {
+    const { pool, fit } = deliberation;
+    const index = pool.indexOf(account) ?? NONE;
+    const candidate = pool.candidates[index];
+    if (candidate === undefined || fit.findings[index] !== FOUND.eligible) return undefined;
+    if (isChecked && this.#gate(deliberation, candidate, true) !== FOUND.eligible) return undefined;
+    return this.#takeOrWait(deliberation, index, "pin");
   }
 
   #byBinding(deliberation: Deliberation): Plan | undefined {
@@ -113,7 +123,7 @@ export class Chooser {
     if (selection.exclude.size > 0) markExcluded(pool, choice.findings, selection.exclude);
     const routed = fit.routed && this.#fromRouted(deliberation, fit.routed);
     const plan = routed ?? this.#from(deliberation, choice.findings);
-    return plan ?? this.#refused(choice);
+    return plan ?? this.#refused(deliberation);
   }
 
   /** Those that routing names come first; where none of them may serve the request, all others may. */
@@ -197,8 +207,9 @@ export class Chooser {
     return gate(candidate, { sessionKey, isBound, isMessage, nowMs }, this.#parts.spend);
   }
 
-  #refused(choice: Choice): PlanOrRefusal {
-    return { kind: "refused", choice, fault: unavailableFault(choice, this.#parts.spend) };
+  #refused({ choice, selection }: Deliberation): PlanOrRefusal {
+    const fault = unavailableFault(choice, this.#timesFor(selection.model));
+    return { kind: "refused", choice, fault };
   }
 }
 

@@ -80,17 +80,19 @@ export class Claims {
     const candidate = pool.candidates[index];
     if (candidate === undefined) return FOUND.disabled;
     const { account, vitals } = candidate;
+    const isProbe = vitals.circuit(nowMs) === "half-open";
     if (!vitals.tryProbe(nowMs, PROBE_MS_MAX)) return FOUND.circuit_open;
     if (!isConversationAdmitted(candidate, selection, nowMs)) {
-      vitals.abstained();
+      if (isProbe) vitals.abstained();
       return FOUND.session_limit_reached;
     }
-    if (selection.isMessage && account.rpm !== undefined) vitals.countRequest(nowMs);
+    const isCounted = selection.pin?.isChecked === true;
+    if (selection.isMessage && account.rpm !== undefined && !isCounted) vitals.countRequest(nowMs);
     vitals.used(nowMs);
     if (selection.isMessage) this.#bind(deliberation, account.id);
     choice.chosen = account.id;
     choice.chosenBy = by;
-    return { ...candidate, lease, isOnly: fit.eligible === 1 };
+    return { ...candidate, lease, isOnly: fit.eligible === 1, isProbe };
   }
 
   /** The account that serves this conversation. */

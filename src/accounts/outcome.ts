@@ -1,6 +1,5 @@
 import type { Account } from "#domain/account.ts";
 import type { CoolingReason } from "#domain/account-event.ts";
-import type { UnschedulableRule } from "#domain/account-limits.ts";
 import type { Fault, UpstreamAnswer } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
 import type { RateLimits } from "#providers/provider.ts";
@@ -40,6 +39,8 @@ export interface OutcomeFacts extends RestTerms {
   readonly account: Account;
   readonly limits: RateLimits;
   readonly isOnlyAccount: boolean;
+  /** Whether the request itself holds these words, in lower case: an answer may only be quoting them. */
+  readonly isQuoted: (words: string) => boolean;
 }
 
 const NOTHING: Verdict = { action: undefined, countsAsFailure: false, retrySame: false };
@@ -65,12 +66,13 @@ const UNRULED_STATUS = 401;
  */
 export function judge(fault: Fault, facts: OutcomeFacts): Verdict {
   const { upstream } = fault;
-  if (upstream === undefined) return fault.source === "upstream" ? FAILURE : NOTHING;
-  const { account, nowMs } = facts;
+  const isUnreachable = fault.source === "upstream" || fault.code === "upstream.forbidden_address";
+  if (upstream === undefined) return isUnreachable ? FAILURE : NOTHING;
+  const { account } = facts;
   const { handledStatuses, isPool } = account;
   const isLeftAlone = handledStatuses === undefined ? isPool : !isHandled(handledStatuses, fault, upstream);
   if (isLeftAlone) return isPool && POOL_RETRIED.has(upstream.status) ? ASK_AGAIN : NOTHING;
-  const ruled = byRule(account.unschedulableRules, upstream, nowMs);
+  const ruled = byRule(fault, upstream, facts);
   if (ruled !== undefined) return only(ruled);
   if (handledStatuses === undefined || LASTING.has(fault.code)) return byMeaning(fault, upstream, facts);
   return only({ kind: "fail", cooling: "forbidden", why: handledWords(upstream) });
@@ -85,16 +87,17 @@ function isHandled(statuses: readonly number[], { source }: Fault, { status }: U
   return statuses.length === 0 ? source === "upstream" : statuses.includes(status);
 }
 
+/** Where the client is at fault, words that it has written itself take no account out of use. */
 function byRule(
-  rules: readonly UnschedulableRule[],
+  { source }: Fault,
   { status, body }: UpstreamAnswer,
-  nowMs: number,
+  { account, isQuoted, nowMs }: OutcomeFacts,
 ): Action | undefined {
-  const fitting = rules.filter((rule) => rule.status === status);
+  const fitting = account.unschedulableRules.filter((rule) => rule.status === status);
   if (fitting.length === 0 || status === UNRULED_STATUS) return undefined;
   const text = new TextDecoder().decode(body).toLowerCase();
   for (const { keywords, minutes, scope } of fitting) {
-    const keyword = keywords.find((word) => text.includes(word));
+    const keyword = keywords.find((word) => text.includes(word) && !(source === "client" && isQuoted(word)));
     if (keyword === undefined) continue;
     const untilMs = minutesUntilMs(nowMs, minutes);
     const why = `Rule: status ${status} with "${keyword}"`;

@@ -19,6 +19,13 @@ const POOLS_MAX = 10_000;
 /** What a client is told to wait when every line is full, in milliseconds. */
 const BUSY_RETRY_MS = 1_000;
 
+/** An account that was chosen for this request before. */
+export interface Pin {
+  readonly account: AccountId;
+  /** It is used only if it may still serve the request, and another one if not; else only this one will do. */
+  readonly isChecked: boolean;
+}
+
 /** What a choice is made for. */
 export interface Selection {
   readonly group: Group;
@@ -28,8 +35,8 @@ export interface Selection {
   readonly isMessage: boolean;
   /** Accounts that have failed this request already. */
   readonly exclude: ReadonlySet<AccountId>;
-  /** Only this account will do: it is to be asked again. */
-  readonly pin: AccountId | undefined;
+  /** The account that is to be asked again. */
+  readonly pin: Pin | undefined;
   readonly signal: AbortSignal;
   /** Told of each choice as it is made. */
   readonly onChoice: (choice: Choice) => void;
@@ -40,6 +47,8 @@ export interface SelectedAccount extends Candidate {
   readonly lease: Lease;
   /** No other account of the group could serve this model, now or later. */
   readonly isOnly: boolean;
+  /** This request alone may find out whether the account has recovered. */
+  readonly isProbe: boolean;
 }
 
 /** Whom a selector asks. */
@@ -135,8 +144,8 @@ export class AccountSelector {
   }
 
   /** How long until one of the accounts that were looked at can be asked again, in milliseconds. */
-  soonestRetryMs(choice: Choice): number | undefined {
-    return this.#chooser.soonestRetryMs(choice);
+  soonestRetryMs(choice: Choice, model: string): number | undefined {
+    return this.#chooser.soonestRetryMs(choice, model);
   }
 }
 

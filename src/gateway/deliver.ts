@@ -1,6 +1,7 @@
 import type { Choice } from "#accounts/choice.ts";
 import type { Verdict } from "#accounts/outcome.ts";
-import type { SelectedAccount } from "#accounts/select-account.ts";
+import type { Pin, SelectedAccount } from "#accounts/select-account.ts";
+import type { Group } from "#domain/group.ts";
 import type { AccountId } from "#domain/ids.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Lease } from "#kernel/lease.ts";
@@ -8,7 +9,8 @@ import { pause } from "#kernel/pause.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
 import { providerFor } from "#providers/registry.ts";
 import type { Admitted, AttemptLog, Delivered, Funded, ParsedCall, Reply } from "./call-stages.ts";
-import { Failover } from "./failover.ts";
+import { Failover, type FailoverRequest } from "./failover.ts";
+import { giveProbeBack, Judgement } from "./judgement.ts";
 import { localAnswer, localKindFor } from "./local-answer.ts";
 import type { GatewayServices } from "./services.ts";
 import { priceFor } from "./stages/check-billing.ts";
@@ -35,46 +37,69 @@ export async function deliver(
   return await new Delivery(call, attempts, scope, services).run();
 }
 
+/** A turn that has come, for the account it is a turn at. */
+interface HeldTurn {
+  readonly account: AccountId;
+  readonly lease: Lease;
+}
+
 class Delivery {
   readonly #call: DeliverableCall;
   readonly #attempts: AttemptLog;
   readonly #scope: RequestScope;
   readonly #services: GatewayServices;
+  readonly #judgement: Judgement;
   #failover: Failover;
   #hasMoved = false;
   #choice: Choice | undefined;
   #lastFault: Fault | undefined;
-  #pin: AccountId | undefined;
+  #pin: Pin | undefined;
+  #turn: HeldTurn | undefined;
 
   constructor(call: DeliverableCall, attempts: AttemptLog, scope: RequestScope, services: GatewayServices) {
     this.#call = call;
     this.#attempts = attempts;
     this.#scope = scope;
     this.#services = services;
-    this.#failover = new Failover(services.settings(), call.servingGroup.platform);
+    this.#judgement = new Judgement(call, services);
+    this.#failover = new Failover(services.settings(), requestIn(call, call.servingGroup));
   }
 
   async run(): Promise<Delivered> {
-    for (;;) {
-      const selected = await this.#select();
-      if (selected === undefined) continue;
-      const kind = localKindFor(selected.account, this.#call);
-      if (kind !== undefined) {
-        giveBack(selected);
-        this.#call.trace.add({ step: "local", kind });
-        return { reply: localAnswer(kind, this.#call), isLocal: true };
+    try {
+      for (;;) {
+        const delivered = await this.#round();
+        if (delivered !== undefined) return delivered;
       }
-      const reply = await this.#attempt(selected);
-      if (reply !== undefined) return { reply, isLocal: false };
+    } finally {
+      this.#judgement.close();
+      this.#turn?.lease.release();
+      this.#choice?.forget();
     }
   }
 
-  /** The account to ask next; undefined: every account had failed, and all of them may be asked once more. */
+  /** One account chosen and asked; undefined: something else is to be tried. */
+  async #round(): Promise<Delivered | undefined> {
+    const selected = await this.#select();
+    if (selected === undefined) return undefined;
+    const kind = localKindFor(selected.account, this.#call);
+    if (kind !== undefined) {
+      giveBack(selected);
+      this.#call.trace.add({ step: "local", kind });
+      return { reply: localAnswer(kind, this.#call), isLocal: true };
+    }
+    const turn = await this.#turnFor(selected);
+    const reply = turn && (await this.#attempt(selected, turn));
+    return reply && { reply, isLocal: false };
+  }
+
+  /** The account to ask next; undefined: none may be asked now, and something else is to be tried. */
   async #select(): Promise<SelectedAccount | undefined> {
     const { trace, servingGroup, model, sessionKey, operation } = this.#call;
+    const { accounts, clock, groups, identity } = this.#services;
     try {
-      return await this.#services.accounts.select({
-        group: this.#services.groups.group(servingGroup.id) ?? servingGroup,
+      const asked = accounts.select({
+        group: groups.group(servingGroup.id) ?? servingGroup,
         model,
         sessionKey,
         isMessage: operation === "messages",
@@ -82,13 +107,30 @@ class Delivery {
         pin: this.#pin,
         signal: this.#scope.signal,
         onChoice: (choice) => {
+          this.#choice?.forget();
           this.#choice = choice;
           trace.add({ step: "choice", choice });
         },
       });
+      if (!(asked instanceof Promise)) return asked;
+      const startedAt = clock.monotonic();
+      const selected = await asked;
+      trace.add({ step: "queue", waitedMs: clock.monotonic() - startedAt });
+      return this.#stillAllowed(selected, identity);
     } catch (thrown) {
       await this.#afterRefusal(thrown);
       return undefined;
+    }
+  }
+
+  /** A key that was taken back while its request stood in line is not served. */
+  #stillAllowed(selected: SelectedAccount, identity: GatewayServices["identity"]): SelectedAccount {
+    try {
+      identity.renew(this.#call.principal);
+      return selected;
+    } catch (thrown) {
+      giveBack(selected);
+      throw thrown;
     }
   }
 
@@ -96,10 +138,12 @@ class Delivery {
   async #afterRefusal(thrown: unknown): Promise<void> {
     const last = this.#lastFault;
     const refusal = Fault.from(thrown);
-    if (last === undefined || refusal.code === "admit.client_gone") throw refusal;
-    if (this.#pin !== undefined) {
-      this.#failover.failed.add(this.#pin);
-      this.#pin = undefined;
+    const isOwn = refusal.code.startsWith("select.") || refusal.code.startsWith("admit.");
+    if (last === undefined || !isOwn || refusal.code === "admit.client_gone") throw refusal;
+    const pin = this.#pin;
+    this.#pin = undefined;
+    if (pin?.isChecked === false) {
+      this.#failover.failed.add(pin.account);
       return;
     }
     const delayMs = this.#failover.anotherRoundMs(last);
@@ -107,77 +151,66 @@ class Delivery {
     await this.#pause(delayMs, "round");
   }
 
+  /**
+   * The message's turn at the account. One that has to be waited for is waited for without the account's slot,
+   * and what was known of the account is then old: undefined, choose again.
+   */
+  async #turnFor(selected: SelectedAccount): Promise<Lease | undefined> {
+    const held = this.#turn;
+    this.#turn = undefined;
+    if (held?.account === selected.account.id) return held.lease;
+    held?.lease.release();
+    const asked = takeTurn(this.#call, selected, this.#scope.signal, this.#services);
+    if (!(asked instanceof Promise)) return asked;
+    giveBack(selected);
+    this.#turn = { account: selected.account.id, lease: await asked };
+    this.#pin = { account: selected.account.id, isChecked: true };
+    return undefined;
+  }
+
   /** Asks one account; undefined: it failed, and something else is to be tried. */
-  async #attempt(selected: SelectedAccount): Promise<Reply | undefined> {
+  async #attempt(selected: SelectedAccount, turn: Lease): Promise<Reply | undefined> {
     const { account } = selected;
     this.#attempts.count++;
     this.#attempts.lastAccount = account;
     this.#pin = undefined;
     this.#call.trace.add({ step: "attempt", account: account.id });
     const startedAt = this.#services.clock.monotonic();
-    let turn: Lease | undefined;
     let verdict: Verdict | undefined;
     const onFault = (fault: Fault): void => {
-      verdict = this.#judge(selected, fault);
+      verdict = this.#judgement.failed(selected, fault);
     };
     try {
-      turn = await takeTurn(this.#call, selected, this.#scope.signal, this.#services);
-      const onAccepted = (): void => turn?.release();
-      const attempt = { ...selected, onAccepted, onFault };
+      const attempt = { ...selected, onAccepted: () => turn.release(), onFault };
       const reply = await forward(this.#call, attempt, this.#scope, this.#services);
-      turn.release();
-      this.#succeeded(selected, reply, startedAt);
+      this.#call.trace.add({ step: "answer", status: reply.status });
+      this.#judgement.answered(selected, reply, startedAt, this.#scope.signal);
       return reply;
     } catch (thrown) {
       const fault = Fault.from(thrown);
+      verdict ??= this.#judgement.failed(selected, fault);
       selected.lease.release();
-      turn?.release();
-      await this.#failed(selected, fault, verdict ?? this.#judge(selected, fault));
+      turn.release();
+      await this.#failed(selected, fault, verdict);
       return undefined;
     }
-  }
-
-  #succeeded({ account, vitals }: SelectedAccount, reply: Reply, startedAt: number): void {
-    const { health } = this.#services;
-    const { requestId, model, trace } = this.#call;
-    trace.add({ step: "answer", status: reply.status });
-    if (reply.kind === "whole") {
-      health.succeeded(account, 0);
-      return;
-    }
-    const { firstTokenAt } = reply;
-    // A client that left before the first content has kept the account from showing what it can do.
-    if (firstTokenAt === undefined && this.#scope.signal.aborted) vitals.abstained();
-    else health.succeeded(account, firstTokenAt === undefined ? 0 : firstTokenAt - startedAt);
-    void reply.ended.then(({ status }) => {
-      if (status === "upstream_stalled") health.stalled(account, { requestId, model });
-      else if (status === "upstream_broke") health.broke(account, { requestId, model });
-    });
-  }
-
-  /** What a fault means for the account. */
-  #judge({ account, isOnly, vitals }: SelectedAccount, fault: Fault): Verdict {
-    const { requestId, model } = this.#call;
-    const verdict = this.#services.health.failed(account, fault, { requestId, model, isOnlyAccount: isOnly });
-    if (!verdict.countsAsFailure) vitals.abstained();
-    return verdict;
   }
 
   async #failed({ account, isOnly }: SelectedAccount, fault: Fault, verdict: Verdict): Promise<void> {
     const { metrics } = this.#services;
     this.#call.trace.addFault(fault, account.id);
     this.#lastFault = fault;
-    if (this.#movesToFallbackGroup(fault)) return;
     const next = this.#failover.after(fault, {
       id: account.id,
       isOnly,
       asksAgain: verdict.retrySame,
       isBlamed: verdict.action !== undefined,
     });
+    if (next.kind !== "repeat" && this.#movesToFallbackGroup(fault)) return;
     if (next.kind === "give-up") throw fault.relayed !== undefined ? fault : this.#exhausted(fault);
     metrics.fault(fault.code);
     if (next.kind === "switch") return;
-    this.#pin = account.id;
+    this.#pin = { account: account.id, isChecked: false };
     await this.#pause(next.delayMs, "same-account");
   }
 
@@ -186,17 +219,18 @@ class Delivery {
    * and is then that group's to bill.
    */
   #movesToFallbackGroup(fault: Fault): boolean {
-    const { servingGroup, principal } = this.#call;
+    const { servingGroup, principal, client } = this.#call;
     const id = servingGroup.fallbackGroupIdOnInvalidRequest;
     if (id === undefined || this.#hasMoved || !isTooLong(fault)) return false;
     const group = this.#services.groups.group(id);
     const provider = group && providerFor(group.platform);
     if (group === undefined || provider === undefined || group.status !== "active") return false;
+    if (group.claudeCodeOnly && client === undefined) return false;
     this.#hasMoved = true;
     const price = priceFor(this.#call, group, this.#services);
     Object.assign(this.#call, { servingGroup: group, provider, price, principal: { ...principal, group } });
     this.#services.eligibility.check(this.#call.principal);
-    this.#failover = new Failover(this.#services.settings(), group.platform);
+    this.#failover = this.#failover.inGroup(this.#services.settings(), requestIn(this.#call, group));
     this.#call.trace.add({ step: "retry", how: `fallback-group:${group.id}`, delayMs: 0 });
     return true;
   }
@@ -208,7 +242,7 @@ class Delivery {
 
   /** The last fault, with the soonest time at which any of the accounts can be asked again. */
   #exhausted(last: Fault): Fault {
-    const soonestMs = this.#choice && this.#services.accounts.soonestRetryMs(this.#choice);
+    const soonestMs = this.#choice && this.#services.accounts.soonestRetryMs(this.#choice, this.#call.model);
     return soonestMs === undefined || soonestMs === last.retryAfterMs ? last : last.withRetryAfter(soonestMs);
   }
 }
@@ -222,8 +256,12 @@ function isTooLong({ relayed }: Fault): boolean {
   return TOO_LONG.some((words) => text.includes(words));
 }
 
-/** The account was chosen but says nothing about itself yet: gives back its slot and the right to probe it. */
-function giveBack({ lease, vitals }: SelectedAccount): void {
-  lease.release();
-  vitals.abstained();
+function requestIn({ stream }: DeliverableCall, { platform }: Group): FailoverRequest {
+  return { stream, platform };
+}
+
+/** The account was chosen but is not asked now: gives back its slot and the right to probe it. */
+function giveBack(selected: SelectedAccount): void {
+  selected.lease.release();
+  giveProbeBack(selected);
 }

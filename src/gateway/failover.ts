@@ -14,6 +14,19 @@ const PASSING: ReadonlySet<FaultCode> = new Set([
   "upstream.overloaded",
 ]);
 
+/**
+ * How often a request may meet silence for its whole time limit before it is given up: each costs the client that
+ * long, and each account may be at work on it.
+ */
+const STREAM_SILENCES_MAX = 2;
+const WHOLE_SILENCES_MAX = 1;
+
+/** What of a request matters for what may be tried. */
+export interface FailoverRequest {
+  readonly platform: Platform;
+  readonly stream: boolean;
+}
+
 /** What follows a failed attempt. */
 export type NextStep =
   | { readonly kind: "give-up" }
@@ -46,25 +59,41 @@ type Terms = Pick<
 export class Failover {
   /** Accounts that are not asked again. */
   readonly failed = new Set<AccountId>();
+  /** Accounts that may have processed the request, and so never get it again. */
+  readonly #spent: Set<AccountId>;
   readonly #terms: Terms;
   readonly #switchesMax: number;
   readonly #repeats = new Map<AccountId, number>();
+  readonly #silencesMax: number;
   #switches = 0;
   #rounds = 0;
+  #silences = 0;
 
-  constructor(terms: Terms, platform: Platform) {
+  constructor(terms: Terms, request: FailoverRequest, spent: ReadonlySet<AccountId> = new Set()) {
     this.#terms = terms;
-    this.#switchesMax = platform === "gemini" ? terms.switches_max_gemini : terms.switches_max;
+    this.#switchesMax = request.platform === "gemini" ? terms.switches_max_gemini : terms.switches_max;
+    this.#silencesMax = request.stream ? STREAM_SILENCES_MAX : WHOLE_SILENCES_MAX;
+    this.#spent = new Set(spent);
+    for (const id of spent) this.failed.add(id);
+  }
+
+  /** Begins anew in another group, whose accounts may be some of those that were asked. */
+  inGroup(terms: Terms, request: FailoverRequest): Failover {
+    return new Failover(terms, request, this.#spent);
   }
 
   after(fault: Fault, account: FailedAccount): NextStep {
     if (fault.retry === "never" && !account.isBlamed) return { kind: "give-up" };
+    if (!fault.isUnprocessed) this.#spent.add(account.id);
+    if (isSilence(fault) && ++this.#silences > this.#silencesMax) return { kind: "give-up" };
     const repeats = this.#repeats.get(account.id) ?? 0;
+    const delayMs = this.#delayMs(repeats);
     const mayHelp =
       account.asksAgain || fault.retry === "same-account" || (account.isOnly && isPassing(fault));
-    if (mayHelp && fault.isUnprocessed && repeats < this.#terms.same_account_retries) {
+    const isAllowed = fault.isUnprocessed && !isTooSoon(fault, delayMs);
+    if (mayHelp && isAllowed && repeats < this.#terms.same_account_retries) {
       this.#repeats.set(account.id, repeats + 1);
-      return { kind: "repeat", delayMs: this.#delayMs(repeats) };
+      return { kind: "repeat", delayMs };
     }
     this.failed.add(account.id);
     this.#switches++;
@@ -76,11 +105,15 @@ export class Failover {
    * undefined: that is not worth it.
    */
   anotherRoundMs(last: Fault): number | undefined {
-    const hasRepeated = this.#repeats.size > 0;
+    const delayMs = this.#delayMs(this.#rounds);
+    const isLeft = [...this.failed].some((id) => !this.#spent.has(id));
+    const hasRepeated = this.#repeats.size > 0 || isTooSoon(last, delayMs) || !isLeft;
     const isWorth = isPassing(last) && last.isUnprocessed && this.#switches <= this.#switchesMax;
     if (!isWorth || hasRepeated || this.#rounds >= this.#terms.same_account_retries) return undefined;
+    this.#rounds++;
     this.failed.clear();
-    return this.#delayMs(this.#rounds++);
+    for (const id of this.#spent) this.failed.add(id);
+    return delayMs;
   }
 
   #delayMs(count: number): number {
@@ -90,4 +123,14 @@ export class Failover {
 
 function isPassing({ code }: Fault): boolean {
   return PASSING.has(code);
+}
+
+/** The upstream said nothing for as long as it was waited for. */
+function isSilence({ code, upstream }: Fault): boolean {
+  return code === "upstream.timeout" && upstream === undefined;
+}
+
+/** The upstream has named a time, and it is later. */
+function isTooSoon({ retryAfterMs }: Fault, delayMs: number): boolean {
+  return retryAfterMs !== undefined && retryAfterMs > delayMs;
 }

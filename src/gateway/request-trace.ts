@@ -93,9 +93,7 @@ function summarise(entry: Step): readonly string[] {
     case "queue":
       return [`queued:${Math.round(entry.waitedMs)}ms`];
     case "choice":
-      return [
-        `${entry.choice.chosenBy ?? "line"}:${entry.choice.chosen ?? "-"}/${entry.choice.candidates.length}`,
-      ];
+      return [`${entry.choice.chosenBy ?? "line"}:${entry.choice.chosen ?? "-"}/${entry.choice.size}`];
     case "fault":
       return [`fault:${entry.fault.code}`];
     case "local":

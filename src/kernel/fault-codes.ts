@@ -56,10 +56,12 @@ export const FAULTS = {
     404,
     "The requested model does not exist or is not available to this API key",
   ),
-  "upstream.forbidden_address": gateway(
-    503,
-    "The account's upstream address is not allowed by this gateway's outbound policy",
-  ),
+  "upstream.forbidden_address": {
+    status: 503,
+    source: "gateway",
+    retry: "other-account",
+    publicMessage: "The account's upstream address is not allowed by this gateway's outbound policy",
+  },
   "upstream.connect_failed": upstream(502, "Upstream could not be reached"),
   "upstream.reset": upstream(502, "Upstream closed the connection before answering"),
   "upstream.timeout": upstream(504, "Upstream did not answer in time"),

@@ -12,7 +12,14 @@ import { BoardDouble } from "./vitals-double.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
-const MARK = { requestId: "req_1", model: "claude-sonnet-4-6", isOnlyAccount: false };
+const MARK = {
+  requestId: "req_1",
+  model: "claude-sonnet-4-6",
+  isOnlyAccount: false,
+  isProbe: false,
+  isFirstFailure: true,
+  body: new Uint8Array(),
+};
 
 /** An account's health with a clock that stands still until it is told. */
 class Ward {

@@ -30,6 +30,7 @@ const judged = (fault: Fault, { account, settings, ...facts }: Given = {}) =>
     isOnlyAccount: false,
     nowMs: NOON,
     countStrike: () => 1,
+    isQuoted: () => false,
     ...facts,
   });
 const answered = (status: number, body: object | string = "", headers: object = {}): Fault =>
@@ -88,9 +89,9 @@ describe("nothing is held against an account for", () => {
       "an error in the stream about the request",
       readStreamError({ type: "invalid_request_error", message: "" }),
     ],
-    ...(
-      ["admit.client_gone", "admit.queue_full", "gateway.internal", "upstream.forbidden_address"] as const
-    ).map((code: FaultCode) => [code, new Fault(code)] as const),
+    ...(["admit.client_gone", "admit.queue_full", "gateway.internal"] as const).map(
+      (code: FaultCode) => [code, new Fault(code)] as const,
+    ),
   ];
   test.each(rows)("%s", (_, fault) => {
     expect(judged(fault)).toEqual(NOTHING);
@@ -100,6 +101,7 @@ describe("nothing is held against an account for", () => {
 
 describe("a failure is counted for", () => {
   const codes: readonly FaultCode[] = [
+    "upstream.forbidden_address",
     "upstream.connect_failed",
     "upstream.reset",
     "upstream.timeout",
@@ -291,4 +293,12 @@ describe("the words that are kept", () => {
     const message = words("é".repeat(400)).slice("Access forbidden (403): ".length);
     expect(message).toBe("é".repeat(256));
   });
+});
+
+test("words that a client has written itself take no account out of use", () => {
+  const rule = { status: 400, keywords: ["quota"], minutes: 60, scope: "account" } as const;
+  const account = { unschedulableRules: [rule] };
+  const refused = answered(400, envelope('Unknown block type "quota"', "invalid_request_error"));
+  expect(judged(refused, { account, isQuoted: (words) => words === "quota" }).action).toBeUndefined();
+  expect(judged(refused, { account }).action?.kind).toBe("cool");
 });

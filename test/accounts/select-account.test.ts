@@ -278,3 +278,30 @@ test("accounts that have failed this request are not chosen again", async () => 
   expect(await pool.chosen({ exclude: new Set([1 as AccountId]) })).toBe(2);
   expect(pool.finding(1)).toBe("excluded");
 });
+
+test("a rest for the model that begins while a request waits in line is seen after the wait", async () => {
+  const pool = new TestPool({ accounts: [accountWith({ id: 1, concurrency: 1 })] });
+  const first = await pool.select({ sessionKey: "a" });
+  const waiting = faultOf(pool.select({ sessionKey: "b" }));
+  pool.coordination.vitals.coolModel(1 as AccountId, "claude-sonnet-4-6", NOON + 7_000);
+  first.lease.release();
+  const fault = await waiting;
+  expect([fault.code, fault.retryAfterMs]).toEqual(["select.rate_limited", 7_000]);
+});
+
+test("an account that has failed this request but does not rest gives no time to wait for", async () => {
+  const pool = new TestPool({ accounts: [accountWith({ id: 1 }), accountWith({ id: 2 })] });
+  pool.vitals(1).cool(NOON + 600_000, "rate_limited");
+  await faultOf(pool.select({ exclude: new Set([1 as AccountId, 2 as AccountId]) }));
+  const choice = pool.choices.at(-1);
+  expect(choice && pool.selector.soonestRetryMs(choice, "claude-sonnet-4-6")).toBeUndefined();
+});
+
+test("only the request that probes a half-open circuit holds the right to", async () => {
+  const pool = new TestPool({ accounts: [accountWith({ id: 1 })] });
+  const before = await pool.select({ sessionKey: "a" });
+  pool.vitals(1).failed(NOON, { failuresMax: 1, openMs: 1_000, openMsMax: 1_000 });
+  pool.nowMs += 1_001;
+  const probe = await pool.select({ sessionKey: "b" });
+  expect([before.isProbe, probe.isProbe]).toEqual([false, true]);
+});

@@ -110,5 +110,13 @@ test("routing comes before the binding", async () => {
 test("a pinned account is asked again even while it rests", async () => {
   const pool = new TestPool({ accounts: four() });
   pool.vitals(2).cool(NOON + 5_000, "overloaded");
-  expect(await pool.chosen({ pin: 2 as AccountId })).toBe(2);
+  expect(await pool.chosen({ pin: { account: 2 as AccountId, isChecked: false } })).toBe(2);
+});
+
+test("an account that was chosen before a wait is used again only if it still may be", async () => {
+  const pool = new TestPool({ accounts: four() });
+  const pin = { account: 2 as AccountId, isChecked: true };
+  expect(await pool.chosen({ pin })).toBe(2);
+  pool.vitals(2).cool(NOON + 5_000, "rate_limited");
+  expect(await pool.chosen({ pin })).not.toBe(2);
 });

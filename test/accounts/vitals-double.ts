@@ -20,6 +20,10 @@ class VitalsDouble {
     return true;
   }
 
+  circuit(): "closed" | "open" {
+    return this.isOpen ? "open" : "closed";
+  }
+
   strike(): number {
     return ++this.strikes;
   }

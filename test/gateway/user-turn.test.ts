@@ -20,13 +20,13 @@ function room(mode: QueueMode | undefined, settings: Partial<RuntimeSettings> = 
     settings: () => ({ ...DEFAULT_SETTINGS, user_message_delay_min_ms: PAUSE_MS, ...settings }),
   };
   const selected = { account, vitals: pool.vitals(1) } as unknown as SelectedAccount;
-  return (isUserTurn = true, signal = new AbortController().signal) => {
+  return async (isUserTurn = true, signal = new AbortController().signal) => {
     const call = {
       operation: "messages",
       messages: { count: 1, isUserTurn },
       trace: new RequestTrace(0, systemClock),
     } as unknown as ParsedCall;
-    return takeTurn(call, selected, signal, rooms);
+    return await takeTurn(call, selected, signal, rooms);
   };
 }
 

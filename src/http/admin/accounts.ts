@@ -86,5 +86,11 @@ async function changeAccount(
     ...(group_ids && { groupIds: group_ids as GroupId[] }),
     ...(credentials && { credentialsSealed: vault.seal(JSON.stringify(credentials), placeOfAccount(id)) }),
   });
-  return outcomeOf(written, "account");
+  const changed = outcomeOf(written, "account");
+  // What was known of the account was known of its old credential.
+  if (changed.ok && (credentials !== undefined || body.status === "active")) {
+    options.vitals.of(id).recover();
+    options.vitals.recoverModels(id);
+  }
+  return changed;
 }
