@@ -2,7 +2,7 @@ import { AccountHealth } from "#accounts/account-health.ts";
 import { AccountJournal } from "#accounts/account-journal.ts";
 import { AccountSpend } from "#accounts/account-spend.ts";
 import { AccountSelector } from "#accounts/select-account.ts";
-import { balanceEligibility, unbilledEligibility } from "#billing/eligibility.ts";
+import { billedEligibility, unbilledEligibility } from "#billing/eligibility.ts";
 import { PriceBook } from "#billing/price-book.ts";
 import { ThreadLedger } from "#billing/thread-ledger.ts";
 import { readAddressSet } from "#config/cidr.ts";
@@ -124,7 +124,7 @@ function servicesOf(rooms: RequestRooms): GatewayServices {
     stallWatch: new StallWatch(STALL_TICK_MS),
     coordination,
     identity: new Authenticator({ snapshot, vault, clock: systemClock }),
-    eligibility: config.billing === "on" ? balanceEligibility(snapshot) : unbilledEligibility,
+    eligibility: config.billing === "on" ? billedEligibility(snapshot) : unbilledEligibility(snapshot),
     accounts: new AccountSelector({
       snapshot,
       coordination,

@@ -46,10 +46,10 @@ export function runHttpThread(port: Port): void {
       changes = changes.then(() => applyUntilDone(rooms, change));
       await changes;
     },
-    applyBooked: async ({ balances, spends }) => {
+    applyBooked: async (booked) => {
       const { snapshot, spend } = (await running.promise).rooms;
-      spend.apply(spends);
-      for (const { userId, balanceNanos } of balances) snapshot.setBalance(userId as UserId, balanceNanos);
+      snapshot.applyBooked(booked);
+      spend.apply(booked.spends);
     },
     connectParser: async (port, index) => (await running.promise).rooms.parser.connect(index, port),
     disconnectParser: async (index) => (await running.promise).rooms.parser.disconnect(index),

@@ -1,5 +1,4 @@
-import type { UserId } from "#domain/ids.ts";
-import type { QuarterSpend } from "#domain/quarter-spend.ts";
+import type { Booked } from "#domain/booked.ts";
 import type { Log } from "#kernel/log.ts";
 
 /** Records that are booked in one transaction. */
@@ -17,14 +16,10 @@ const RETRY_MS_MAX = 5_000;
 const REASON_LENGTH_MAX = 200;
 const CAUSES_MAX = 5;
 
-interface Booked {
-  readonly balances: readonly { readonly userId: UserId; readonly balanceNanos: bigint }[];
-  readonly spends: readonly QuarterSpend[];
-}
-
 /** What a {@link Booker} works with. */
 export interface BookerParts {
-  readonly book: (lines: readonly string[]) => Promise<Booked>;
+  /** `conflicts`: records whose id is on file with other contents; they are kept aside by whoever books. */
+  readonly book: (lines: readonly string[]) => Promise<Booked & { readonly conflicts: number }>;
   /** Whether a failed booking failed for what is in it, so that trying it again is of no use. */
   readonly isRefusal: (thrown: unknown) => boolean;
   /** Puts a record that can never be booked where a person finds it. */
@@ -119,7 +114,8 @@ export class Booker {
     for (let retryMs = RETRY_MS_MIN; ; retryMs = Math.min(retryMs * 2, RETRY_MS_MAX)) {
       try {
         const booked = await book(lines);
-        if (booked.balances.length > 0 || booked.spends.length > 0) onBooked(booked);
+        if (booked.conflicts > 0) log.error("ledger.conflicts_kept_aside", { records: booked.conflicts });
+        if (hasChanged(booked)) onBooked(booked);
         return;
       } catch (thrown) {
         if (isRefusal(thrown)) return await this.#bookHalves(lines);
@@ -168,4 +164,8 @@ function reasonOf(thrown: unknown): { readonly code: string | undefined; readonl
 
 function codeOf(thrown: unknown): string | undefined {
   return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
+}
+
+function hasChanged({ balances, quotas, windows, spends }: Booked): boolean {
+  return balances.length + quotas.length + windows.length + spends.length > 0;
 }

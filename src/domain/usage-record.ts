@@ -1,4 +1,5 @@
-import type { AccountId, ApiKeyId, GroupId, UserId } from "./ids.ts";
+import type { AttemptRecord } from "./attempt-record.ts";
+import type { AccountId, ApiKeyId, GroupId, SubscriptionId, UserId } from "./ids.ts";
 
 /** Tokens as the upstream counted them. */
 export interface TokenUsage {
@@ -48,6 +49,10 @@ export interface UsageRecord extends TokenUsage {
   readonly upstreamRequestId: string | undefined;
   /** Undefined: the model has no known price. */
   readonly costNanos: bigint | undefined;
+  /** What the request cost the operator through its account; undefined: as much as the user. */
+  readonly accountCostNanos: bigint | undefined;
+  /** What pays: this subscription, or the user's balance when undefined. */
+  readonly subscriptionId: SubscriptionId | undefined;
   readonly status: UsageStatus;
   /** The HTTP status the client was given; 499 when it left first. */
   readonly httpStatus: number;
@@ -57,6 +62,8 @@ export interface UsageRecord extends TokenUsage {
   readonly durationMs: number;
   readonly firstTokenMs: number | undefined;
   readonly attempts: number;
+  /** What became of each attempt, as far as that is known. */
+  readonly attemptsDetail: readonly AttemptRecord[];
   /** Milliseconds since the Unix epoch, when the request arrived. */
   readonly createdAtMs: number;
 }

@@ -1,5 +1,7 @@
+import type { Funding } from "#billing/eligibility.ts";
 import type { ModelPrice } from "#billing/prices.ts";
 import type { Account } from "#domain/account.ts";
+import type { AttemptRecord } from "#domain/attempt-record.ts";
 import type { Dialect } from "#domain/platform.ts";
 import type { Principal } from "#domain/principal.ts";
 import type { TokenUsage, UsageStatus } from "#domain/usage-record.ts";
@@ -58,7 +60,7 @@ export interface Admitted {
 }
 
 /** Stamp of the billing stage. */
-export interface Funded {
+export interface Funded extends Funding {
   /** What the request is billed by, whatever changes while it runs; undefined: nothing has a price for the model. */
   readonly price: ModelPrice | undefined;
 }
@@ -67,6 +69,10 @@ export interface Funded {
 export interface AttemptLog {
   count: number;
   lastAccount: Account | undefined;
+  /** When the last one began, in milliseconds since the Unix epoch. */
+  lastStartedAtMs: number;
+  /** Those that failed, in order. */
+  readonly failed: AttemptRecord[];
 }
 
 /** An answer that came whole. */
@@ -84,6 +90,8 @@ export interface StreamEnding {
   readonly status: UsageStatus;
   readonly usage: TokenUsage;
   readonly usageComplete: boolean;
+  /** Of the answer's body, as far as the upstream has sent it. */
+  readonly bytes: number;
   /** Monotonic milliseconds. */
   readonly firstTokenAt: number | undefined;
 }

@@ -8,6 +8,7 @@ import type { Lease } from "#kernel/lease.ts";
 import { pause } from "#kernel/pause.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
 import { providerFor } from "#providers/registry.ts";
+import { failedAttempt } from "./attempt-records.ts";
 import type { Admitted, AttemptLog, Delivered, Funded, ParsedCall, Reply } from "./call-stages.ts";
 import { Failover, type FailoverRequest } from "./failover.ts";
 import { giveProbeBack, Judgement } from "./judgement.ts";
@@ -173,6 +174,7 @@ class Delivery {
     const { account } = selected;
     this.#attempts.count++;
     this.#attempts.lastAccount = account;
+    this.#attempts.lastStartedAtMs = this.#services.clock.now();
     this.#pin = undefined;
     this.#call.trace.add({ step: "attempt", account: account.id });
     const startedAt = this.#services.clock.monotonic();
@@ -200,6 +202,7 @@ class Delivery {
     const { metrics } = this.#services;
     this.#call.trace.addFault(fault, account.id);
     this.#lastFault = fault;
+    this.#attempts.failed.push(failedAttempt(this.#attempts, account.id, fault, this.#services.clock.now()));
     const next = this.#failover.after(fault, {
       id: account.id,
       isOnly,
@@ -227,9 +230,12 @@ class Delivery {
     if (group === undefined || provider === undefined || group.status !== "active") return false;
     if (group.claudeCodeOnly && client === undefined) return false;
     this.#hasMoved = true;
+    const { clock, eligibility, groups } = this.#services;
+    const rateMultiplierNanos = groups.rateMultiplierNanos(principal.userId, group);
+    const billed = { ...principal, group, rateMultiplierNanos };
+    const { subscriptionId } = eligibility.check(billed, clock.now());
     const price = priceFor(this.#call, group, this.#services);
-    Object.assign(this.#call, { servingGroup: group, provider, price, principal: { ...principal, group } });
-    this.#services.eligibility.check(this.#call.principal);
+    Object.assign(this.#call, { servingGroup: group, provider, price, subscriptionId, principal: billed });
     this.#failover = this.#failover.inGroup(this.#services.settings(), requestIn(this.#call, group));
     this.#call.trace.add({ step: "retry", how: `fallback-group:${group.id}`, delayMs: 0 });
     return true;

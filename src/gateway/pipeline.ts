@@ -27,7 +27,7 @@ export function relay(call: InboundCall, services: GatewayServices): Promise<Res
 
 async function run(inbound: InboundCall & Watched, services: GatewayServices): Promise<Outcome> {
   const scope = new RequestScope(inbound.signal);
-  const attempts: AttemptLog = { count: 0, lastAccount: undefined };
+  const attempts: AttemptLog = { count: 0, lastAccount: undefined, lastStartedAtMs: 0, failed: [] };
   let funded: DeliverableCall | undefined;
   scope.hold(leaseOf(() => inbound.onEnd()));
   services.metrics.requestStarted();

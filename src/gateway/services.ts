@@ -28,7 +28,7 @@ export interface GatewayServices {
   readonly eligibility: Eligibility;
   readonly accounts: Pick<AccountSelector, "select" | "soonestRetryMs">;
   readonly health: AccountHealth;
-  readonly groups: Pick<Snapshot, "group" | "accountsOf">;
+  readonly groups: Pick<Snapshot, "group" | "accountsOf" | "rateMultiplierNanos">;
   /** The settings as they are now. */
   readonly settings: () => RuntimeSettings;
   /** The error rules as they are now, in the order in which they are tried. */

@@ -292,6 +292,7 @@ export class StreamRelay {
       status: this.#status(),
       usage: meter.usage,
       usageComplete: meter.isWhole,
+      bytes: this.#meteredBytes,
       firstTokenAt: this.#firstTokenAt,
     });
     await this.#ending.promise;

@@ -58,7 +58,14 @@ export class Authenticator {
     if (user === undefined || user.status !== "active") throw new Fault("auth.user_disabled");
     const group = snapshot.group(groupId);
     if (group === undefined || group.status !== "active") throw new Fault("auth.group_disabled");
-    return { userId: user.id, apiKeyId: id, group, concurrency: user.concurrency, hasTraceHeader };
+    return {
+      userId: user.id,
+      apiKeyId: id,
+      group,
+      rateMultiplierNanos: snapshot.rateMultiplierNanos(userId, group),
+      concurrency: user.concurrency,
+      hasTraceHeader,
+    };
   }
 
   #find(presented: string): ApiKey {

@@ -3,6 +3,8 @@ import type { AccountQuota, RpmLimit } from "#domain/account-limits.ts";
 import type { ApiKey } from "#domain/api-key.ts";
 import type { ErrorRule } from "#domain/error-rule.ts";
 import type { Group } from "#domain/group.ts";
+import type { SpendWindow } from "#domain/spend-window.ts";
+import type { Subscription } from "#domain/subscription.ts";
 import type { User } from "#domain/user.ts";
 import { Secret } from "#kernel/secret.ts";
 import type { Vault } from "#kernel/vault.ts";
@@ -10,7 +12,9 @@ import type { AccountRow } from "#storage/repositories/accounts.ts";
 import type { ApiKeyRow } from "#storage/repositories/api-keys.ts";
 import type { ErrorRuleRow } from "#storage/repositories/error-rules.ts";
 import type { GroupRow } from "#storage/repositories/groups.ts";
+import type { SubscriptionRow } from "#storage/repositories/subscriptions.ts";
 import type { UserRow } from "#storage/repositories/users.ts";
+import type { Spending } from "./spend-book.ts";
 
 const MS_PER_MINUTE = 60_000;
 
@@ -20,19 +24,25 @@ export function placeOfAccount(id: number): string {
 }
 
 /** A stored user as requests see it. */
-export function userOf({ id, status, balanceNanos, concurrency }: UserRow): User {
-  return { id, status, balanceNanos, concurrency };
+export function userOf({ id, status, balanceNanos, revision, concurrency }: UserRow): User {
+  return { id, status, balanceNanos, revision, concurrency };
 }
 
 /** A stored group as requests see it. */
 export function groupOf(row: GroupRow): Group {
-  const { id, name, platform, status, rateMultiplierNanos, claudeCodeOnly } = row;
+  const { id, name, platform, status, rateMultiplierNanos, subscriptionType, claudeCodeOnly } = row;
   return {
     id,
     name,
     platform,
     status,
     rateMultiplierNanos,
+    subscriptionType,
+    windowLimits: {
+      "1d": row.dailyLimitNanos ?? undefined,
+      "7d": row.weeklyLimitNanos ?? undefined,
+      "30d": row.monthlyLimitNanos ?? undefined,
+    },
     claudeCodeOnly,
     fallbackGroupId: row.fallbackGroupId ?? undefined,
     fallbackGroupIdOnInvalidRequest: row.fallbackGroupIdOnInvalidRequest ?? undefined,
@@ -50,9 +60,47 @@ export function apiKeyOf(row: ApiKeyRow): ApiKey {
     hash: keyHash,
     status,
     expiresAtMs: expiresAtMs ?? undefined,
+    quotaNanos: row.quotaNanos ?? undefined,
+    windowLimits: {
+      "5h": row.rateLimit5hNanos ?? undefined,
+      "1d": row.rateLimit1dNanos ?? undefined,
+      "7d": row.rateLimit7dNanos ?? undefined,
+    },
     ipAllow,
     ipDeny,
     hasTraceHeader: row.traceHeader,
+  };
+}
+
+/** What a stored API key has spent. */
+export function keySpendingOf(row: ApiKeyRow): Spending {
+  return {
+    revision: row.revision,
+    quotaUsedNanos: row.quotaUsedNanos,
+    windows: {
+      "5h": windowOf(row.window5hStartedAtMs, row.window5hUsedNanos),
+      "1d": windowOf(row.window1dStartedAtMs, row.window1dUsedNanos),
+      "7d": windowOf(row.window7dStartedAtMs, row.window7dUsedNanos),
+    },
+  };
+}
+
+/** A stored subscription as requests see it; undefined when it is cancelled. */
+export function subscriptionOf(row: SubscriptionRow): Subscription | undefined {
+  const { id, userId, groupId, status, startsAtMs, expiresAtMs } = row;
+  return status === "cancelled" ? undefined : { id, userId, groupId, status, startsAtMs, expiresAtMs };
+}
+
+/** What a stored subscription has spent. */
+export function subscriptionSpendingOf(row: SubscriptionRow): Spending {
+  return {
+    revision: row.revision,
+    quotaUsedNanos: 0n,
+    windows: {
+      "1d": windowOf(row.window1dStartedAtMs, row.window1dUsedNanos),
+      "7d": windowOf(row.window7dStartedAtMs, row.window7dUsedNanos),
+      "30d": windowOf(row.window30dStartedAtMs, row.window30dUsedNanos),
+    },
   };
 }
 
@@ -143,6 +191,10 @@ function quotaOf(row: AccountRow): AccountQuota | undefined {
     resetWeekday: row.quotaResetWeekday,
     resetTimezone: row.quotaResetTimezone,
   };
+}
+
+function windowOf(startedAtMs: number | null, usedNanos: bigint): SpendWindow | undefined {
+  return startedAtMs === null ? undefined : { startedAtMs, usedNanos };
 }
 
 function numberOf(nanos: bigint | null): number | undefined {

@@ -3,10 +3,12 @@ import { AccountEventRepository } from "./repositories/account-events.ts";
 import { AccountSpendRepository } from "./repositories/account-spend.ts";
 import { AccountRepository } from "./repositories/accounts.ts";
 import { ApiKeyRepository } from "./repositories/api-keys.ts";
+import { BalanceAdjustmentRepository } from "./repositories/balance-adjustments.ts";
 import { ErrorRuleRepository } from "./repositories/error-rules.ts";
 import { GroupRepository } from "./repositories/groups.ts";
 import { SettingRepository } from "./repositories/settings.ts";
 import { SnapshotRepository } from "./repositories/snapshot.ts";
+import { SubscriptionRepository } from "./repositories/subscriptions.ts";
 import { UsageRepository } from "./repositories/usage.ts";
 import { UserRepository } from "./repositories/users.ts";
 
@@ -18,6 +20,8 @@ export interface Storage {
   readonly accountEvents: AccountEventRepository;
   readonly accountSpend: AccountSpendRepository;
   readonly apiKeys: ApiKeyRepository;
+  readonly subscriptions: SubscriptionRepository;
+  readonly balanceAdjustments: BalanceAdjustmentRepository;
   readonly usage: UsageRepository;
   readonly errorRules: ErrorRuleRepository;
   readonly settings: SettingRepository;
@@ -38,6 +42,8 @@ export function openStorage(url: string, limits: { readonly connectionsMax: numb
     accountEvents: new AccountEventRepository(db),
     accountSpend: new AccountSpendRepository(db),
     apiKeys: new ApiKeyRepository(db),
+    subscriptions: new SubscriptionRepository(db),
+    balanceAdjustments: new BalanceAdjustmentRepository(db),
     usage: new UsageRepository(db),
     errorRules: new ErrorRuleRepository(db),
     settings: new SettingRepository(db),

@@ -1,25 +1,16 @@
 import type { Config } from "#config/config.ts";
-import type { QuarterSpend } from "#domain/quarter-spend.ts";
+import type { Booked } from "#domain/booked.ts";
 import type { CrewMember } from "./crew.ts";
 
 /** A row that was created, changed or deleted, told from thread to thread. */
 export interface ChangeNotice {
-  readonly kind: "user" | "group" | "account" | "api-key" | "error-rule" | "settings";
+  readonly kind: "user" | "group" | "account" | "api-key" | "subscription" | "error-rule" | "settings";
   /** 0 where the kind has no rows of its own. */
   readonly id: number;
 }
 
-/** A balance as the ledger has booked it. */
-interface BalanceNotice {
-  readonly userId: number;
-  readonly balanceNanos: bigint;
-}
-
-/** How things are after a booking: amounts that it changed, as they are now, so that hearing twice is hearing once. */
-export interface BookedNotice {
-  readonly balances: readonly BalanceNotice[];
-  readonly spends: readonly QuarterSpend[];
-}
+/** What a booking changed, told to every HTTP thread. */
+export type BookedNotice = Booked;
 
 /** What an HTTP thread is started with. */
 export interface HttpThreadInit {

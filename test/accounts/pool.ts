@@ -26,6 +26,8 @@ export function groupWith(part: Partial<Group> = {}): Group {
     fallbackGroupId: undefined,
     fallbackGroupIdOnInvalidRequest: undefined,
     modelRouting: undefined,
+    subscriptionType: "standard",
+    windowLimits: { "1d": undefined, "7d": undefined, "30d": undefined },
     ...part,
   };
 }

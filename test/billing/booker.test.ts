@@ -4,7 +4,7 @@ import type { AccountId, UserId } from "#domain/ids.ts";
 import type { Log } from "#kernel/log.ts";
 import { Shuffle } from "../coordination/shuffle.ts";
 
-const NOTHING = { balances: [], spends: [] };
+const NOTHING = { balances: [], quotas: [], windows: [], spends: [], conflicts: 0 };
 
 /** A database that takes what it is given, unless told otherwise, and remembers it. */
 class FakeBooks {
@@ -20,7 +20,10 @@ class FakeBooks {
     book: async (lines) => {
       await this.onBook(lines);
       this.transactions.push([...lines]);
-      return { ...NOTHING, balances: [{ userId: 1 as UserId, balanceNanos: BigInt(lines.length) }] };
+      return {
+        ...NOTHING,
+        balances: [{ userId: 1 as UserId, balanceNanos: BigInt(lines.length), revision: 1 }],
+      };
     },
     isRefusal: (thrown) => thrown instanceof Refusal,
     onBooked: (booked) => this.told.push(booked),
@@ -182,7 +185,7 @@ test("a refused record that cannot be put aside holds up no other", async () => 
 test("what a booking changed is passed on, and nothing when it changed nothing", async () => {
   const told: unknown[] = [];
   const spends = [{ accountId: 3 as AccountId, quarterMs: 900_000, costNanos: 5 }];
-  const answers = [NOTHING, { balances: [], spends }];
+  const answers = [NOTHING, { ...NOTHING, spends }];
   const booker = new Booker({
     book: async () => answers.shift() ?? NOTHING,
     isRefusal: () => false,
@@ -194,5 +197,5 @@ test("what a booking changed is passed on, and nothing when it changed nothing",
     booker.add([line], () => undefined);
     await booker.flush();
   }
-  expect(told).toEqual([{ balances: [], spends }]);
+  expect(told).toEqual([{ ...NOTHING, spends }]);
 });

@@ -4,6 +4,7 @@ import type { ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import { DEFAULT_SETTINGS, type RuntimeSettings } from "#domain/settings.ts";
 import { checkClient } from "#gateway/stages/check-client.ts";
 import { Fault } from "#kernel/fault.ts";
+import { groupWith } from "../accounts/pool.ts";
 
 const GENUINE = {
   "user-agent": "claude-cli/2.1.78 (external, cli)",
@@ -13,20 +14,8 @@ const GENUINE = {
 };
 const PROBE = { model: "claude-haiku-4-5", maxTokens: 1, isClaudeCodeBody: false };
 
-function groupOf(id: number, rest: Partial<Group> = {}): Group {
-  return {
-    id: id as GroupId,
-    name: `group ${id}`,
-    platform: "anthropic",
-    status: "active",
-    rateMultiplierNanos: 1_000_000_000n,
-    claudeCodeOnly: false,
-    fallbackGroupId: undefined,
-    fallbackGroupIdOnInvalidRequest: undefined,
-    modelRouting: undefined,
-    ...rest,
-  };
-}
+const groupOf = (id: number, rest: Partial<Group> = {}): Group =>
+  groupWith({ id: id as GroupId, name: `group ${id}`, ...rest });
 const locked = (id: number, fallback?: number) =>
   groupOf(id, { claudeCodeOnly: true, fallbackGroupId: fallback as GroupId | undefined });
 
@@ -45,6 +34,7 @@ function check({ headers = GENUINE, call = {}, groups = [groupOf(1)], settings =
     group: groups[0],
     concurrency: 0,
     hasTraceHeader: false,
+    rateMultiplierNanos: 1_000_000_000n,
   };
   const rooms = {
     settings: () => ({ ...DEFAULT_SETTINGS, ...settings }),

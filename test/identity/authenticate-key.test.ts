@@ -31,6 +31,7 @@ function outcome(
     ...key,
   } as unknown as ApiKey;
   const snapshot = {
+    rateMultiplierNanos: () => 1_000_000_000n,
     apiKeyByHash: (hash: string) => (hash === apiKey.hash ? apiKey : undefined),
     user: () => ({ id: 2, status: "active", balanceNanos: 1n, concurrency: 5, ...user }) as unknown as User,
     group: () => ({ id: 3, status: "active", ...group }) as unknown as Group,

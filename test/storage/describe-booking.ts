@@ -9,6 +9,8 @@ import { newCast, recordOf, unique } from "./records.ts";
 
 const START_MS_MAX = 60_000;
 
+const NOTHING = { inserted: 0, conflicts: 0, balances: [], quotas: [], windows: [], spends: [] };
+
 /** What every engine promises about usage and the money it costs. */
 export function describeBooking(engine: string, start: () => Promise<TestServer>): void {
   describe(`booking on ${engine}`, () => {
@@ -33,12 +35,14 @@ export function describeBooking(engine: string, start: () => Promise<TestServer>
       const records = [recordOf(cast, { costNanos: 100n }), recordOf(cast, { costNanos: 20n })];
       const first = await book(records);
       expect(first.inserted).toBe(2);
-      expect(first.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_880n }]);
+      expect(first.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_880n, revision: 1 }]);
+      expect(first.quotas).toEqual([{ apiKeyId: cast.apiKeyId, usedNanos: 120n, revision: 1 }]);
       const late = recordOf(cast, { costNanos: 3n });
       const second = await book([...records, late, late]);
       expect(second.inserted).toBe(1);
-      expect(second.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_877n }]);
-      expect(await book(records)).toEqual({ inserted: 0, balances: [], spends: [] });
+      expect(second.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_877n, revision: 2 }]);
+      expect(second.quotas).toEqual([{ apiKeyId: cast.apiKeyId, usedNanos: 123n, revision: 2 }]);
+      expect(await book(records)).toEqual(NOTHING);
       expect((await storage.apiKeys.get(cast.apiKeyId))?.quotaUsedNanos).toBe(123n);
       expect((await storage.users.get(cast.userId))?.balanceNanos).toBe(999_999_877n);
     });
@@ -94,7 +98,7 @@ export function describeBooking(engine: string, start: () => Promise<TestServer>
     });
 
     test("an empty batch changes nothing", async () => {
-      expect(await book([])).toEqual({ inserted: 0, balances: [], spends: [] });
+      expect(await book([])).toEqual(NOTHING);
     });
 
     test("records are found by every filter, alone and together", async () => {

@@ -1,10 +1,14 @@
 import { freshEmbeddedDatabase } from "#support/servers.ts";
 import { describeAccountSpend } from "./describe-account-spend.ts";
 import { describeBooking } from "./describe-booking.ts";
+import { describeMoney } from "./describe-money.ts";
 import { describeScheduling } from "./describe-scheduling.ts";
 import { describeStorage } from "./describe-storage.ts";
+import { describeWindows } from "./describe-windows.ts";
 
 describeStorage("the embedded database", freshEmbeddedDatabase);
 describeBooking("the embedded database", freshEmbeddedDatabase);
 describeScheduling("the embedded database", freshEmbeddedDatabase);
 describeAccountSpend("the embedded database", freshEmbeddedDatabase);
+describeWindows("the embedded database", freshEmbeddedDatabase);
+describeMoney("the embedded database", freshEmbeddedDatabase);

@@ -1,5 +1,6 @@
 import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import { NO_USAGE, type UsageRecord } from "#domain/usage-record.ts";
+import type { SubscriptionRow } from "#storage/repositories/subscriptions.ts";
 import type { Storage } from "#storage/storage.ts";
 import type { Written } from "#storage/written.ts";
 
@@ -43,6 +44,15 @@ export async function newCast(storage: Storage): Promise<{
   return { userId: user.id, groupId: group.id, accountId: account.id, apiKeyId: apiKey.id };
 }
 
+/** A subscription of a cast's user in its group, for a long time to come. */
+export async function newSubscription(
+  storage: Storage,
+  { userId, groupId }: Pick<UsageRecord, "userId" | "groupId">,
+): Promise<SubscriptionRow> {
+  const expiresAtMs = Date.UTC(2099, 0, 1);
+  return rowOf(await storage.subscriptions.create({ userId, groupId, expiresAtMs }));
+}
+
 /** A completed request of one nano-dollar, with what matters to a test replaced. */
 export function recordOf(
   cast: Pick<UsageRecord, "userId" | "groupId" | "apiKeyId" | "accountId">,
@@ -56,6 +66,8 @@ export function recordOf(
     upstreamModel: "claude-test",
     upstreamRequestId: undefined,
     costNanos: 1n,
+    accountCostNanos: undefined,
+    subscriptionId: undefined,
     status: "completed",
     httpStatus: 200,
     stream: false,
@@ -63,6 +75,7 @@ export function recordOf(
     durationMs: 12,
     firstTokenMs: undefined,
     attempts: 1,
+    attemptsDetail: [],
     createdAtMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
     ...changes,
   };

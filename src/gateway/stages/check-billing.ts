@@ -12,8 +12,9 @@ import type { GatewayServices } from "#gateway/services.ts";
  * @throws Fault `billing.*`.
  */
 export function checkBilling<C extends ParsedCall>(call: C, services: GatewayServices): C & Funded {
-  services.eligibility.check(call.principal);
-  return Object.assign(call, { price: priceFor(call, call.principal.group, services) });
+  const { principal } = call;
+  const { subscriptionId } = services.eligibility.check(principal, services.clock.now());
+  return Object.assign(call, { subscriptionId, price: priceFor(call, principal.group, services) });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { costOf } from "#billing/prices.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import { NO_USAGE, type UsageRecord } from "#domain/usage-record.ts";
+import { attemptRecords } from "#gateway/attempt-records.ts";
 import type {
   AttemptLog,
   Delivered,
@@ -64,6 +65,7 @@ export function settleFault(
     status: isGone ? "client_gone" : "failed",
     usage: NO_USAGE,
     usageComplete: !isGone,
+    bytes: 0,
     firstTokenAt: undefined,
     httpStatus: fault.status,
     upstreamRequestId: shortened(fault.upstream?.headers.get("request-id") ?? undefined),
@@ -90,6 +92,7 @@ function endingOf(reply: Reply & { kind: "whole" }, clientSignal: AbortSignal): 
     status: clientSignal.aborted ? "client_gone" : "completed",
     usage: reply.usage ?? NO_USAGE,
     usageComplete: reply.usage !== undefined,
+    bytes: reply.body.length,
     firstTokenAt: undefined,
   };
 }
@@ -131,7 +134,10 @@ function recordOf(
     model,
     upstreamModel: mappedModel(attempts.lastAccount?.modelMapping, model) ?? model,
     upstreamRequestId: outcome.upstreamRequestId,
-    costNanos: call.price && costOf(call.price, usage, group.rateMultiplierNanos),
+    costNanos: call.price && costOf(call.price, usage, principal.rateMultiplierNanos),
+    accountCostNanos: undefined,
+    subscriptionId: call.subscriptionId,
+    attemptsDetail: attemptRecords(attempts, outcome),
     status: outcome.status,
     httpStatus: outcome.status === "client_gone" ? 499 : outcome.httpStatus,
     stream: call.stream,

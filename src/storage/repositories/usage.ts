@@ -1,13 +1,28 @@
-import { and, desc, eq, gte, lt, or, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, gte, lt, or, type SQL } from "drizzle-orm";
+import type { Booked } from "#domain/booked.ts";
 import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import type { UsageStatus } from "#domain/usage-record.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { olderThan, type Page, type PageRequest, pageOf, rowsToRead } from "#storage/page.ts";
 import { usage } from "#storage/schema/usage.ts";
-import { type Booking, bookUsage } from "./book-usage.ts";
+import { usageAttempts } from "#storage/schema/usage-attempts.ts";
+import { usageConflicts } from "#storage/schema/usage-conflicts.ts";
+import { bookUsage } from "./book-usage.ts";
+import { keepConflicts, type UsageConflictRow } from "./usage-conflicts.ts";
 
 /** A client request on record. Null means not known. */
 export type UsageRow = Readonly<typeof usage.$inferSelect>;
+
+/** An attempt at an account on record. */
+export type UsageAttemptRow = Readonly<typeof usageAttempts.$inferSelect>;
+
+/** What a booking did. */
+export interface Booking extends Booked {
+  /** How many of the records were not on file before. */
+  readonly inserted: number;
+  /** How many were put aside, because their requests were on file with other contents. */
+  readonly conflicts: number;
+}
 
 /** Which records are wanted; those that fit every condition given. */
 export interface UsageFilter {
@@ -35,14 +50,20 @@ export class UsageRepository {
   }
 
   /**
-   * Books records and takes their cost from balances and quotas, all or nothing. A record whose request id
-   * is already booked changes nothing, so a batch may be offered again after any failure.
+   * Books records and takes their cost from balances, quotas and windows, all or nothing. A record whose
+   * request id is already booked changes nothing, so a batch may be offered again after any failure; if it says
+   * something else than what is on file, it is kept aside.
    *
    * @param lines records in the form of `src/domain/usage-line.ts`.
    */
   async book(lines: readonly string[]): Promise<Booking> {
-    if (lines.length === 0) return { inserted: 0, balances: [], spends: [] };
-    return await bookUsage(this.#db, lines);
+    if (lines.length === 0) {
+      return { inserted: 0, conflicts: 0, balances: [], quotas: [], windows: [], spends: [] };
+    }
+    const booked = await bookUsage(this.#db, lines);
+    // What is booked stays booked if this fails: the batch is offered again, and then only this is left to do.
+    const conflicts = booked.inserted < lines.length ? await keepConflicts(this.#db, lines) : 0;
+    return { ...booked, conflicts };
   }
 
   /** Records that fit the filter, newest first. */
@@ -52,6 +73,26 @@ export class UsageRepository {
       .from(usage)
       .where(and(...conditions(filter), olderThan(usage.id, page)))
       .orderBy(desc(usage.id))
+      .limit(rowsToRead(page));
+    return pageOf(rows, page);
+  }
+
+  /** The attempts of a request, in their order. */
+  async attempts(requestId: string): Promise<readonly UsageAttemptRow[]> {
+    return await this.#db
+      .select()
+      .from(usageAttempts)
+      .where(eq(usageAttempts.requestId, requestId))
+      .orderBy(asc(usageAttempts.number));
+  }
+
+  /** Records that were put aside, newest first. */
+  async conflicts(page: PageRequest): Promise<Page<UsageConflictRow>> {
+    const rows = await this.#db
+      .select()
+      .from(usageConflicts)
+      .where(olderThan(usageConflicts.id, page))
+      .orderBy(desc(usageConflicts.id))
       .limit(rowsToRead(page));
     return pageOf(rows, page);
   }

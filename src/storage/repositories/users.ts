@@ -1,7 +1,8 @@
-import { desc, eq, sql } from "drizzle-orm";
-import type { UserId } from "#domain/ids.ts";
+import { and, asc, desc, eq, sql } from "drizzle-orm";
+import type { GroupId, UserId } from "#domain/ids.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { olderThan, type Page, type PageRequest, pageOf, rowsToRead } from "#storage/page.ts";
+import { userGroupRates } from "#storage/schema/user-group-rates.ts";
 import { users } from "#storage/schema/users.ts";
 import { deleted, type Written, written } from "#storage/written.ts";
 
@@ -9,10 +10,15 @@ import { deleted, type Written, written } from "#storage/written.ts";
 export type UserRow = Readonly<typeof users.$inferSelect>;
 
 /** What may be said about a user at create; the rest has defaults. */
-export type NewUser = Readonly<Omit<typeof users.$inferInsert, "id" | "createdAtMs" | "updatedAtMs">>;
+export type NewUser = Readonly<
+  Omit<typeof users.$inferInsert, "id" | "revision" | "createdAtMs" | "updatedAtMs">
+>;
 
 /** What may change about a user. Absent stays, null clears. Balances move by {@link UserRepository.addToBalance}. */
 export type UserChange = Partial<Omit<NewUser, "balanceNanos">>;
+
+/** What costs are multiplied with for one user in one group, in parts per billion. */
+export type UserGroupRateRow = Readonly<typeof userGroupRates.$inferSelect>;
 
 /** The people and programs that pay. */
 export class UserRepository {
@@ -54,12 +60,47 @@ export class UserRepository {
   /** Adds to a balance, or takes from it when negative; it may go below zero. Conflict `not_found`. */
   addToBalance(id: UserId, nanos: bigint): Promise<Written<UserRow>> {
     return written(async () => {
-      const changed = { balanceNanos: sql`${users.balanceNanos} + ${nanos}`, updatedAtMs: sql`now()` };
+      const changed = {
+        balanceNanos: sql`${users.balanceNanos} + ${nanos}`,
+        revision: sql`${users.revision} + 1`,
+        updatedAtMs: sql`now()`,
+      };
       return (await this.#db.update(users).set(changed).where(eq(users.id, id)).returning())[0];
     });
   }
 
-  /** Removes a user for good. Conflicts `not_found` and, while it has API keys, `still_referenced`. */
+  /** The multipliers that a user has of their own, by group. */
+  async groupRates(id: UserId): Promise<readonly UserGroupRateRow[]> {
+    return await this.#db
+      .select()
+      .from(userGroupRates)
+      .where(eq(userGroupRates.userId, id))
+      .orderBy(asc(userGroupRates.groupId));
+  }
+
+  /** Gives a user a multiplier of their own in a group. Conflict `unknown_reference` (user or group). */
+  setGroupRate(rate: UserGroupRateRow): Promise<Written<UserGroupRateRow>> {
+    const { rateMultiplierNanos } = rate;
+    const target = [userGroupRates.userId, userGroupRates.groupId];
+    return written(
+      async () =>
+        (
+          await this.#db
+            .insert(userGroupRates)
+            .values(rate)
+            .onConflictDoUpdate({ target, set: { rateMultiplierNanos } })
+            .returning()
+        )[0],
+    );
+  }
+
+  /** Returns a user to the group's own multiplier. Conflict `not_found`. */
+  deleteGroupRate(id: UserId, groupId: GroupId): Promise<Written<UserGroupRateRow>> {
+    const where = and(eq(userGroupRates.userId, id), eq(userGroupRates.groupId, groupId));
+    return deleted(async () => (await this.#db.delete(userGroupRates).where(where).returning())[0]);
+  }
+
+  /** Removes a user for good, subscriptions included. Conflicts `not_found` and, while it has API keys, `still_referenced`. */
   delete(id: UserId): Promise<Written<UserRow>> {
     return deleted(async () => (await this.#db.delete(users).where(eq(users.id, id)).returning())[0]);
   }

@@ -51,6 +51,8 @@ export const accounts = pgTable("accounts", {
   quotaResetHour: integer().notNull().default(0),
   quotaResetWeekday: integer().notNull().default(1),
   quotaResetTimezone: text().notNull().default("UTC"),
+  /** What costs are multiplied with to be the operator's own: 1_000_000_000 is 1.0. */
+  costMultiplierNanos: nanos().notNull().default(sql`1000000000`),
   windowCostLimitNanos: nanos(),
   windowCostStickyReserveNanos: nanos().notNull().default(sql`10000000000`),
   /** Null: as the setting says. */

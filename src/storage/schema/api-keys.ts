@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, bigserial, boolean, index, pgTable, text } from "drizzle-orm/pg-core";
 import type { ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
-import { instant, nanos, timestamps } from "./columns.ts";
+import { instant, nanos, revision, timestamps, windowStart, windowUsed } from "./columns.ts";
 import { groups } from "./groups.ts";
 import { users } from "./users.ts";
 
@@ -30,6 +30,13 @@ export const apiKeys = pgTable(
     rateLimit5hNanos: bigint("rate_limit_5h_nanos", { mode: "bigint" }),
     rateLimit1dNanos: bigint("rate_limit_1d_nanos", { mode: "bigint" }),
     rateLimit7dNanos: bigint("rate_limit_7d_nanos", { mode: "bigint" }),
+    window5hStartedAtMs: windowStart("5h"),
+    window5hUsedNanos: windowUsed("5h"),
+    window1dStartedAtMs: windowStart("1d"),
+    window1dUsedNanos: windowUsed("1d"),
+    window7dStartedAtMs: windowStart("7d"),
+    window7dUsedNanos: windowUsed("7d"),
+    revision: revision(),
     expiresAtMs: instant("expires_at"),
     ipAllow: cidrs(),
     ipDeny: cidrs(),

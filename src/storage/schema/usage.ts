@@ -1,5 +1,5 @@
 import { bigint, bigserial, boolean, index, integer, pgTable, text } from "drizzle-orm/pg-core";
-import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
+import type { AccountId, ApiKeyId, GroupId, SubscriptionId, UserId } from "#domain/ids.ts";
 import type { UsageStatus } from "#domain/usage-record.ts";
 import { instant, nanos } from "./columns.ts";
 
@@ -25,6 +25,10 @@ export const usage = pgTable(
     cacheCreation1hTokens: bigint("cache_creation_1h_tokens", { mode: "number" }).notNull(),
     cacheReadTokens: tokens(),
     costNanos: nanos(),
+    /** Null: as the cost. */
+    accountCostNanos: nanos(),
+    /** What was charged; null: the user's balance. */
+    subscriptionId: bigint({ mode: "number" }).$type<SubscriptionId>(),
     status: text().$type<UsageStatus>().notNull(),
     httpStatus: integer().notNull(),
     stream: boolean().notNull(),
