@@ -266,13 +266,17 @@ export function describeGateway(name: string, env: () => Promise<Record<string, 
       const answers = await Promise.all([
         post(gateway.url, undefined, JSON.stringify(hello)),
         post(gateway.url, "sk-unknown", JSON.stringify(hello)),
-        post(gateway.url, expiring.key, JSON.stringify(hello)),
         post(gateway.url, disabled.key, JSON.stringify(hello)),
       ]);
       for (const answer of answers) {
         expect(answer.status).toBe(401);
         expect(await answer.json()).toMatchObject({ type: "error", error: { type: "authentication_error" } });
       }
+      const expired = await post(gateway.url, expiring.key, JSON.stringify(hello));
+      expect([expired.status, await expired.json()]).toMatchObject([
+        403,
+        { type: "error", error: { type: "permission_error" } },
+      ]);
     });
 
     test("an unknown route is 404 and a wrong method 405, in the envelope", async () => {

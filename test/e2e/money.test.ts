@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Tenant } from "#support/gateway.ts";
+import { openStage, type Stage } from "./stage.ts";
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage({});
+}, 60_000);
+afterAll(() => stage.close());
+
+/** Sends one request, waits until it is booked, and gives the status and error of the next one. */
+async function afterOne({
+  key,
+  userId,
+}: Tenant): Promise<{ status: number; message: string; retryAfter: string }> {
+  const first = await stage.ask(key);
+  await first.text();
+  expect(first.status).toBe(200);
+  await stage.gateway.admin("GET", `/usage?user_id=${userId}`);
+  const next = await stage.ask(key);
+  const body = (await next.json()) as { error?: { message: string } };
+  return {
+    status: next.status,
+    message: body.error?.message ?? "",
+    retryAfter: next.headers.get("retry-after") ?? "",
+  };
+}
+
+test("a key whose quota is used up is refused with 429, and told how much of it", async () => {
+  const tenant = await stage.tenant([{}], { apiKey: { quota_usd: "0.000001" } });
+  const { status, message } = await afterOne(tenant);
+  expect(status).toBe(429);
+  expect(message).toContain("quota");
+});
+
+test("a key whose window is used up is refused until the window ends, and told when", async () => {
+  const tenant = await stage.tenant([{}], { apiKey: { rate_limit_5h_usd: "0.000001" } });
+  const { status, retryAfter } = await afterOne(tenant);
+  expect(status).toBe(429);
+  expect(Number(retryAfter)).toBeGreaterThan(17_900);
+  expect(Number(retryAfter)).toBeLessThanOrEqual(18_000);
+});
+
+test("a balance that is used up is refused with 403, and one that is topped up serves again", async () => {
+  const tenant = await stage.tenant([{}], { user: { balance_usd: "0.000001" } });
+  expect((await afterOne(tenant)).status).toBe(403);
+  await stage.gateway.admin("POST", `/users/${tenant.userId}/balance`, { amount_usd: "1" });
+  const again = await stage.ask(tenant.key);
+  await again.text();
+  expect(again.status).toBe(200);
+});
+
+test("where costs are multiplied with 0 nobody pays, and nobody needs a balance", async () => {
+  const tenant = await stage.tenant([{}], { user: { balance_usd: "0" }, group: { rate_multiplier: "0" } });
+  expect((await afterOne(tenant)).status).toBe(200);
+  const user = await stage.gateway.admin<{ balance_usd: string }>("GET", `/users/${tenant.userId}`);
+  expect(Number(user.balance_usd)).toBe(0);
+});
