@@ -2,19 +2,22 @@
  * Where everything lies in the shared memory, and the only file that knows it.
  *
  * One `SharedArrayBuffer`, seen as 32-bit cells and as 64-bit numbers: a header, one wake word per thread, the
- * rows of holders with the hash table that finds them, per thread a table of lease entries, then per row the
- * figures of an account, two tables of expiring entries and the blocks of active conversations. The lease
- * entries are the truth about who holds and who waits; a row's counts can be recomputed from them.
+ * rows of holders and purses with the hash table that finds them, per thread a table of lease entries and one of
+ * holds, then per row the figures of an account and those of a purse, two tables of expiring entries and the
+ * blocks of active conversations. The lease entries are the truth about who holds and who waits, and the holds
+ * about what is held; a row's sums can be recomputed from them.
  */
 
 /** How large the memory is. Given by the thread that makes it, read by the others. */
 export interface MemorySize {
   /** Threads that may hold leases. */
   readonly threads: number;
-  /** Holders (users, accounts and turns together) that may ever be seen. */
+  /** Holders (users, accounts and turns) and purses, together, that may ever be seen. */
   readonly rows: number;
   /** Leases and waiters one thread may have at once; a request uses two. */
   readonly entriesPerThread: number;
+  /** Holds one thread may have at once, at 32 bytes each; a request uses two. As many as leases by default. */
+  readonly holdsPerThread?: number;
   /** Conversations that can be bound to accounts at once, at 37 bytes each; rounded up to whole sets. */
   readonly bindings?: number;
   /** Rests of accounts for single models at once; rounded up to whole sets. */
@@ -41,6 +44,7 @@ export const HEADER = {
   modelRestSets: 6,
   activeBlocks: 7,
   activeBlocksUsed: 8,
+  holdsPerThread: 9,
 } as const;
 
 /** Cells of a holder's row. */
@@ -82,6 +86,17 @@ export const VITAL = {
   activeUsed: 20,
 } as const;
 const VITAL_CELLS = 48;
+
+/**
+ * Numbers of a purse, in nano-dollars but for `revision`, which is that of the books, and `expiresMs`, before which
+ * none of its holds expires; 0 is never. From `unbooked` on, one number per thread: what it answers for.
+ */
+export const PURSE = { available: 0, revision: 1, held: 2, expiresMs: 3, unbooked: 4 } as const;
+
+/** Numbers of a hold. `row` is its purse's number + 1; 0 is a free place. */
+export const HOLD = { row: 0, amount: 1, expiresMs: 2 } as const;
+/** Numbers from one hold to the next. */
+const HOLD_NUMBERS = 4;
 
 /** Entries of one set of a table: with the set's own cells they fill eight lines of the cache. */
 export const SET_ENTRIES = 14;
@@ -131,6 +146,7 @@ export class MemoryLayout {
   readonly threads: number;
   readonly rows: number;
   readonly entriesPerThread: number;
+  readonly holdsPerThread: number;
   readonly wakeAt: number;
   readonly rowsAt: number;
   readonly tailsAt: number;
@@ -141,6 +157,10 @@ export class MemoryLayout {
   readonly modelRests: TableArea;
   readonly activeBlocks: number;
   readonly #vitalsAt: number;
+  readonly #pursesAt: number;
+  readonly #purseCells: number;
+  readonly #holdsAt: number;
+  readonly #holdsUsedAt: number;
   readonly #activeAt: number;
 
   /** The layout of a memory that {@link createMemory} made. */
@@ -153,12 +173,14 @@ export class MemoryLayout {
     this.threads = head("threads");
     this.rows = head("rows");
     this.entriesPerThread = head("entriesPerThread");
+    this.holdsPerThread = head("holdsPerThread");
     this.activeBlocks = head("activeBlocks");
     this.bucketMask = bucketCount(this.rows) - 1;
     const areas = layOut({
       threads: this.threads,
       rows: this.rows,
       entriesPerThread: this.entriesPerThread,
+      holdsPerThread: this.holdsPerThread,
       bindingSets: head("bindingSets"),
       modelRestSets: head("modelRestSets"),
       activeBlocks: this.activeBlocks,
@@ -171,6 +193,10 @@ export class MemoryLayout {
     this.bindings = { at: areas.bindingsAt, sets: head("bindingSets") };
     this.modelRests = { at: areas.modelRestsAt, sets: head("modelRestSets") };
     this.#vitalsAt = areas.vitalsAt;
+    this.#pursesAt = areas.pursesAt;
+    this.#purseCells = purseCells(this.threads);
+    this.#holdsAt = areas.holdsAt;
+    this.#holdsUsedAt = areas.holdsUsedAt;
     this.#activeAt = areas.activeAt;
   }
 
@@ -184,6 +210,21 @@ export class MemoryLayout {
     return (this.#vitalsAt + row * VITAL_CELLS) / 2;
   }
 
+  /** The number at which a purse begins. */
+  purseAt(row: number): number {
+    return (this.#pursesAt + row * this.#purseCells) / 2;
+  }
+
+  /** The number at which a hold begins. */
+  holdAt(hold: number): number {
+    return this.#holdsAt / 2 + hold * HOLD_NUMBERS;
+  }
+
+  /** The cell that says how many of a thread's places for holds were ever used. */
+  holdsUsedAt(thread: number): number {
+    return this.#holdsUsedAt + thread;
+  }
+
   /** The cell at which a block of active conversations begins. */
   activeBlockAt(block: number): number {
     return this.#activeAt + block * ACTIVE_MAX * ACTIVE_CELLS;
@@ -194,6 +235,7 @@ interface Shape {
   readonly threads: number;
   readonly rows: number;
   readonly entriesPerThread: number;
+  readonly holdsPerThread: number;
   readonly bindingSets: number;
   readonly modelRestSets: number;
   readonly activeBlocks: number;
@@ -205,6 +247,7 @@ export function createMemory(size: MemorySize): SharedArrayBuffer {
     threads: size.threads,
     rows: size.rows,
     entriesPerThread: size.entriesPerThread,
+    holdsPerThread: size.holdsPerThread ?? size.entriesPerThread,
     bindingSets: Math.ceil((size.bindings ?? BINDINGS_DEFAULT) / SET_ENTRIES),
     modelRestSets: Math.ceil((size.modelRests ?? MODEL_RESTS_DEFAULT) / SET_ENTRIES),
     activeBlocks: size.activeBlocks ?? ACTIVE_BLOCKS_DEFAULT,
@@ -225,11 +268,19 @@ function layOut(shape: Shape) {
     bucketsAt: plan.take(bucketCount(shape.rows)),
     entriesAt: plan.take(shape.threads * shape.entriesPerThread * ENTRY_CELLS),
     vitalsAt: plan.take(shape.rows * VITAL_CELLS),
+    pursesAt: plan.take(shape.rows * purseCells(shape.threads)),
+    holdsAt: plan.take(shape.threads * shape.holdsPerThread * HOLD_NUMBERS * 2),
+    holdsUsedAt: plan.take(shape.threads),
     bindingsAt: plan.take(shape.bindingSets * SET_CELLS),
     modelRestsAt: plan.take(shape.modelRestSets * SET_CELLS),
     activeAt: plan.take(shape.activeBlocks * ACTIVE_MAX * ACTIVE_CELLS),
   };
   return { ...areas, cells: plan.cells };
+}
+
+/** Cells of a purse, in whole lines of the cache. */
+function purseCells(threads: number): number {
+  return Math.ceil(((PURSE.unbooked + threads) * 2) / LINE_CELLS) * LINE_CELLS;
 }
 
 /** A power of two, at most half full, so that probes stay short. */

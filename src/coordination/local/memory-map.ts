@@ -17,13 +17,18 @@ export const ENTRY_HELD = 2;
 
 /** What the kinds of holders are called in a row. */
 export const HOLDER_KIND = { user: 1, account: 2, turn: 3 } as const;
+/** What the kinds of purses are called in a row; all are above those of holders. */
+export const PURSE_KIND = { user: 4, key: 5, subscription: 6 } as const;
+
+/** Far enough from one kind to the next that the same id of both does not look in the same place. */
+const KIND_STEP = 0x3c6ef3;
 
 /** Fields of a holder's row that hold plain numbers. */
 export type RowField = keyof typeof ROW;
 /** Fields of a lease entry. Links hold entry number + 1; 0 is none. */
 export type EntryField = keyof typeof ENTRY;
 
-/** Access to the rows of holders and to the lease entries. Holds no state of its own. */
+/** Access to the rows of holders and purses and to the lease entries. Holds no state of its own. */
 export class MemoryMap {
   readonly layout: MemoryLayout;
   readonly buffer: SharedArrayBuffer;
@@ -135,7 +140,12 @@ export class MemoryMap {
     if (seizeCell(this.#cells, HEADER.tableLock, deadThread, by)) unlockCell(this.#cells, HEADER.tableLock);
   }
 
-  /** The row of a holder, made when there is none; undefined when the table is full. */
+  /** Whether a row is a purse's, and not a holder's. */
+  isPurse(row: number): boolean {
+    return this.readRow(row, "kind") >= PURSE_KIND.user;
+  }
+
+  /** The row of a holder or a purse, made when there is none; undefined when the table is full. */
   rowOf(kind: number, id: number, thread: number): number | undefined {
     const known = this.#findRow(kind, id);
     if (known !== undefined) return known;
@@ -197,7 +207,7 @@ export class MemoryMap {
   }
 
   #bucketAt(kind: number, low: number, probe: number): number {
-    const hash = Math.imul(low ^ (kind << 30), 0x9e3779b1);
+    const hash = Math.imul(low + kind * KIND_STEP, 0x9e3779b1);
     return this.#bucketsAt + (((hash >>> 7) + probe) & this.#bucketMask);
   }
 

@@ -1,16 +1,22 @@
 import type { Coordination } from "#coordination/coordination.ts";
 import { systemClock } from "#kernel/clock.ts";
+import { LocalHolds, type OnHoldExpired } from "./holds.ts";
 import { MemoryMap } from "./memory-map.ts";
 import { LocalSessions } from "./sessions.ts";
 import { LocalSlots } from "./slots.ts";
 import { LocalVitals } from "./vitals.ts";
 
 /** Opens this thread's view of the process's shared memory. */
-export function openLocalCoordination(buffer: SharedArrayBuffer, thread: number): Coordination {
+export function openLocalCoordination(
+  buffer: SharedArrayBuffer,
+  thread: number,
+  onHoldExpired: OnHoldExpired = () => undefined,
+): Coordination {
   const memory = new MemoryMap(buffer);
   const slots = new LocalSlots(memory, thread, systemClock);
   return {
     slots,
+    holds: new LocalHolds({ memory, thread, clock: systemClock, onExpired: onHoldExpired }),
     sessions: new LocalSessions(memory, thread, systemClock),
     vitals: new LocalVitals(memory, thread, systemClock),
     close: async () => slots.close(),
