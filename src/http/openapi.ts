@@ -22,6 +22,7 @@ const DOCUMENTATION = {
     { name: "groups", description: "Pools of accounts." },
     { name: "accounts", description: "Upstream credentials." },
     { name: "users", description: "Who pays." },
+    { name: "subscriptions", description: "Who may spend in which group of subscriptions, and until when." },
     { name: "api-keys", description: "What clients call with." },
     { name: "error-rules", description: "How upstreams' errors are shown to clients." },
     { name: "settings", description: "What can be changed while the gateway runs." },

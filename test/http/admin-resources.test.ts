@@ -82,6 +82,15 @@ describe("every resource", () => {
         trace_header: true,
       },
     },
+    "/subscriptions": {
+      make: async () => ({
+        user_id: (await newUser()).id,
+        group_id: (await newGroup({ subscription_type: "subscription" })).id,
+        starts_at: "2026-01-01T00:00:00.000Z",
+        expires_at: "2027-01-01T00:00:00.000Z",
+      }),
+      change: { status: "suspended", expires_at: "2028-01-01T00:00:00.000Z" },
+    },
     "/error-rules": {
       make: async () => ({ name: unique("rule"), statuses: [400, 529] }),
       change: {

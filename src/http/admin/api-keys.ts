@@ -1,28 +1,62 @@
-import type { Static } from "elysia";
+import { Elysia, type Static } from "elysia";
 import type { ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import { ApiKeyChange, ApiKeyCreate, ApiKeyCreated, ApiKeyShown } from "#http/schemas/api-key.ts";
 import { newApiKey } from "#kernel/random.ts";
 import type { ApiKeyRow } from "#storage/repositories/api-keys.ts";
 import type { AdminOptions } from "./admin-options.ts";
+import { adminOperations, respondJson } from "./operation.ts";
 import { done, type Outcome, outcomeOf } from "./outcome.ts";
-import { type Resource, resourceRoutes } from "./resource.ts";
+import { announce, type Resource, resourceRoutes } from "./resource.ts";
+import { shownWindow } from "./shown-window.ts";
 import { decimalOf, given, momentOf, msOf, nanosOf, timestampsOf } from "./wire.ts";
 
+const PATH = "/admin/api-keys";
+const TAG = "api-keys";
 const KEY_HINT_LENGTH = 4;
 const NAME_DEFAULT = "API key";
 
+const SHOWN_EXAMPLE = {
+  id: 1,
+  user_id: 1,
+  group_id: 1,
+  name: "laptop",
+  key_hint: "wxyz",
+  status: "active",
+  quota_usd: "50",
+  quota_used_usd: "12.5",
+  rate_limit_5h_usd: "5",
+  rate_limit_1d_usd: null,
+  rate_limit_7d_usd: null,
+  usage_5h_usd: "0",
+  reset_5h_at: null,
+  usage_1d_usd: "0",
+  reset_1d_at: null,
+  usage_7d_usd: "0",
+  reset_7d_at: null,
+  expires_at: null,
+  ip_allow: ["203.0.113.0/24"],
+  ip_deny: [],
+  trace_header: false,
+  last_used_at: "2027-01-31T00:00:00.000Z",
+  created_at: "2027-01-01T00:00:00.000Z",
+  updated_at: "2027-01-31T00:00:00.000Z",
+} satisfies Static<typeof ApiKeyShown>;
+
 /** `/admin/api-keys`: the keys that clients call with. */
 export function apiKeyRoutes(options: AdminOptions) {
-  return resourceRoutes(options, apiKeyResource(options));
+  return new Elysia({ name: "admin.api-keys" })
+    .use(resourceRoutes(options, apiKeyResource(options)))
+    .use(resetRoute(options));
 }
 
 function apiKeyResource(options: AdminOptions) {
-  const { apiKeys } = options.storage;
+  const { storage, clock } = options;
+  const { apiKeys } = storage;
   return {
     kind: "api-key",
     noun: "API key",
-    path: "/admin/api-keys",
-    tag: "api-keys",
+    path: PATH,
+    tag: TAG,
     schemas: { shown: ApiKeyShown, created: ApiKeyCreated, create: ApiKeyCreate, change: ApiKeyChange },
     example: { user_id: 1, group_id: 1, name: "laptop", quota_usd: "50", ip_allow: ["203.0.113.0/24"] },
     notes: {
@@ -30,7 +64,7 @@ function apiKeyResource(options: AdminOptions) {
       change: "The key itself and its user stay as they are.",
       remove: "The key is refused from then on. What it used stays on record.",
     },
-    show: showApiKey,
+    show: (row) => showApiKey(row, clock.now()),
     list: (page) => apiKeys.list(page),
     get: (id) => apiKeys.get(id as ApiKeyId),
     create: (body) => createApiKey(options, body),
@@ -39,8 +73,37 @@ function apiKeyResource(options: AdminOptions) {
   } satisfies Resource<ApiKeyRow, typeof ApiKeyCreate, typeof ApiKeyChange>;
 }
 
+function resetRoute(options: AdminOptions) {
+  const { storage, clock } = options;
+  const operation = adminOperations(options);
+  return new Elysia({ prefix: PATH }).post(
+    "/:id/reset-windows",
+    ...operation(
+      {
+        tag: TAG,
+        summary: "Reset the windows of an API key",
+        description:
+          "Nothing counts as used any more; each window begins anew with the next cost. The quota stays as it is.",
+        hasId: true,
+        success: {
+          status: 200,
+          description: "The API key as it is now",
+          schema: ApiKeyShown,
+          example: SHOWN_EXAMPLE,
+        },
+      },
+      async ({ id }) => {
+        const reset = outcomeOf(await storage.apiKeys.resetWindows(id as ApiKeyId), "API key");
+        if (!reset.ok) return reset.problem;
+        await announce(options, { kind: "api-key", id });
+        return respondJson(200, showApiKey(reset.result, clock.now()));
+      },
+    ),
+  );
+}
+
 async function createApiKey(
-  { storage, vault }: AdminOptions,
+  { storage, vault, clock }: AdminOptions,
   body: Static<typeof ApiKeyCreate>,
 ): Promise<Outcome<Static<typeof ApiKeyCreated>>> {
   const key = newApiKey();
@@ -53,7 +116,7 @@ async function createApiKey(
     keyHint: key.slice(-KEY_HINT_LENGTH),
   });
   const created = outcomeOf(written, "API key");
-  return created.ok ? done({ ...showApiKey(created.result), key }) : created;
+  return created.ok ? done({ ...showApiKey(created.result, clock.now()), key }) : created;
 }
 
 function columnsOf(body: Static<typeof ApiKeyChange>) {
@@ -73,7 +136,15 @@ function columnsOf(body: Static<typeof ApiKeyChange>) {
   });
 }
 
-function showApiKey(row: ApiKeyRow): Static<typeof ApiKeyShown> {
+function showApiKey(row: ApiKeyRow, nowMs: number): Static<typeof ApiKeyShown> {
+  const { window5hStartedAtMs, window5hUsedNanos, window1dStartedAtMs, window1dUsedNanos } = row;
+  const { window7dStartedAtMs, window7dUsedNanos } = row;
+  const fiveHours = { startedAtMs: window5hStartedAtMs, usedNanos: window5hUsedNanos };
+  const oneDay = { startedAtMs: window1dStartedAtMs, usedNanos: window1dUsedNanos };
+  const sevenDays = { startedAtMs: window7dStartedAtMs, usedNanos: window7dUsedNanos };
+  const in5h = shownWindow(fiveHours, "5h", nowMs);
+  const in1d = shownWindow(oneDay, "1d", nowMs);
+  const in7d = shownWindow(sevenDays, "7d", nowMs);
   return {
     id: row.id,
     user_id: row.userId,
@@ -86,6 +157,12 @@ function showApiKey(row: ApiKeyRow): Static<typeof ApiKeyShown> {
     rate_limit_5h_usd: decimalOf(row.rateLimit5hNanos),
     rate_limit_1d_usd: decimalOf(row.rateLimit1dNanos),
     rate_limit_7d_usd: decimalOf(row.rateLimit7dNanos),
+    usage_5h_usd: in5h.usedUsd,
+    reset_5h_at: in5h.resetAt,
+    usage_1d_usd: in1d.usedUsd,
+    reset_1d_at: in1d.resetAt,
+    usage_7d_usd: in7d.usedUsd,
+    reset_7d_at: in7d.resetAt,
     expires_at: momentOf(row.expiresAtMs),
     ip_allow: row.ipAllow,
     ip_deny: row.ipDeny,

@@ -26,7 +26,7 @@ function groupResource({ storage }: AdminOptions) {
     notes: {
       create: "A group serves its keys once it has accounts of its platform.",
       change: "The platform stays as it is, because accounts and keys depend on it.",
-      remove: "Refused while API keys, accounts or other groups use it.",
+      remove: "Refused while API keys, accounts, subscriptions or other groups use it.",
     },
     show: showGroup,
     list: (page) => groups.list(page),

@@ -10,7 +10,12 @@ import { type Outcome, outcomeOf } from "./outcome.ts";
 import { PAGE_QUERY, respondPage } from "./page-request.ts";
 
 /** What sets one kind of row apart from the others. */
-export interface Resource<Row extends Shown, Create extends TSchema, Change extends TSchema> {
+export interface Resource<
+  Row extends Shown,
+  Create extends TSchema,
+  Change extends TSchema,
+  Query extends typeof ListQuery = typeof ListQuery,
+> {
   readonly kind: ChangeNotice["kind"];
   /** What one of them is called in words. */
   readonly noun: string;
@@ -22,6 +27,8 @@ export interface Resource<Row extends Shown, Create extends TSchema, Change exte
     readonly created?: TSchema;
     readonly create: Create;
     readonly change: Change;
+    /** Of the list, where it takes more than a page. */
+    readonly query?: Query;
   };
   /** A body to create one with. */
   readonly example: Static<Create> & object;
@@ -29,7 +36,7 @@ export interface Resource<Row extends Shown, Create extends TSchema, Change exte
   readonly notes: { readonly create: string; readonly change: string; readonly remove: string };
   /** A row as it is shown. */
   show(row: Row): object;
-  list(page: PageRequest): Promise<Page<Row>>;
+  list(page: PageRequest, query: Static<Query>): Promise<Page<Row>>;
   get(id: number): Promise<Row | undefined>;
   /** Gives what the answer shows. */
   create(body: Static<Create>): Promise<Outcome<Shown>>;
@@ -44,10 +51,12 @@ interface Shown {
 const ListQuery = t.Object(PAGE_QUERY, CLOSED);
 
 /** The five operations that every resource has: create, list, show, change and delete. */
-export function resourceRoutes<Row extends Shown, Create extends TSchema, Change extends TSchema>(
-  options: AdminOptions,
-  resource: Resource<Row, Create, Change>,
-) {
+export function resourceRoutes<
+  Row extends Shown,
+  Create extends TSchema,
+  Change extends TSchema,
+  Query extends typeof ListQuery = typeof ListQuery,
+>(options: AdminOptions, resource: Resource<Row, Create, Change, Query>) {
   return new Elysia({ prefix: resource.path })
     .use(readingRoutes(options, resource))
     .use(writingRoutes(options, resource));
@@ -66,12 +75,15 @@ export async function announce({ announceChange, log }: AdminOptions, change: Ch
   }
 }
 
-function readingRoutes<Row extends Shown, Create extends TSchema, Change extends TSchema>(
-  options: AdminOptions,
-  resource: Resource<Row, Create, Change>,
-) {
+function readingRoutes<
+  Row extends Shown,
+  Create extends TSchema,
+  Change extends TSchema,
+  Query extends typeof ListQuery,
+>(options: AdminOptions, resource: Resource<Row, Create, Change, Query>) {
   const operation = adminOperations(options);
   const { noun, tag, schemas, show } = resource;
+  const listQuery = (schemas.query ?? ListQuery) as Query;
   return new Elysia()
     .get(
       "",
@@ -80,10 +92,10 @@ function readingRoutes<Row extends Shown, Create extends TSchema, Change extends
           tag,
           summary: `List ${tag}`,
           description: "One page, newest first.",
-          query: ListQuery,
+          query: listQuery,
           success: { status: 200, description: "A page", schema: pageOf(schemas.shown) },
         },
-        ({ query }) => respondPage(query, (page) => resource.list(page), show),
+        ({ query }) => respondPage(query, (page) => resource.list(page, query), show),
       ),
     )
     .get(
@@ -104,10 +116,12 @@ function readingRoutes<Row extends Shown, Create extends TSchema, Change extends
     );
 }
 
-function writingRoutes<Row extends Shown, Create extends TSchema, Change extends TSchema>(
-  options: AdminOptions,
-  resource: Resource<Row, Create, Change>,
-) {
+function writingRoutes<
+  Row extends Shown,
+  Create extends TSchema,
+  Change extends TSchema,
+  Query extends typeof ListQuery,
+>(options: AdminOptions, resource: Resource<Row, Create, Change, Query>) {
   const operation = adminOperations(options);
   const { kind, noun, path, tag, schemas, notes, show } = resource;
   return new Elysia()

@@ -7,6 +7,7 @@ import { groupRoutes } from "./groups.ts";
 import { requestRoutes } from "./requests.ts";
 import { settingsRoutes } from "./settings.ts";
 import { stickyRoutes } from "./sticky.ts";
+import { subscriptionRoutes } from "./subscriptions.ts";
 import { usageRoutes } from "./usage.ts";
 import { userRoutes } from "./users.ts";
 
@@ -16,6 +17,7 @@ export function adminRoutes(options: AdminOptions) {
     .use(groupRoutes(options))
     .use(accountRoutes(options))
     .use(userRoutes(options))
+    .use(subscriptionRoutes(options))
     .use(apiKeyRoutes(options))
     .use(errorRuleRoutes(options))
     .use(settingsRoutes(options))

@@ -88,6 +88,15 @@ export function pageOf(item: TSchema) {
   };
 }
 
+/** The whole of a short list of what a schema describes. */
+export function listOf(item: TSchema, order: string) {
+  return {
+    type: "object",
+    required: ["data"],
+    properties: { data: { type: "array", items: refOf(item), description: order } },
+  };
+}
+
 /** A response that says what went wrong, in the form of the admin API. */
 function problemResponse(status: number) {
   return {
@@ -106,10 +115,11 @@ function pathParameters({ hasId, hasRequestId }: AdminDetail) {
 
 function queryParameters(query: TSchema | undefined) {
   const properties: Readonly<Record<string, TSchema>> = query?.["properties"] ?? {};
+  const required: readonly string[] = query?.["required"] ?? [];
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     name,
     in: "query",
-    required: false,
+    required: required.includes(name),
     ...(description === undefined ? {} : { description }),
     schema,
   }));

@@ -38,6 +38,12 @@ const shown = {
   ...SETTABLE,
   key_hint: t.String({ description: "The key's last four characters." }),
   quota_used_usd: shownUsd(),
+  usage_5h_usd: shownUsd("What its window of five hours holds; 0 while none is running."),
+  reset_5h_at: nullable(moment("When that window ends. Null: none is running.")),
+  usage_1d_usd: shownUsd("The same, of a day."),
+  reset_1d_at: nullable(moment()),
+  usage_7d_usd: shownUsd("The same, of seven days."),
+  reset_7d_at: nullable(moment()),
   last_used_at: nullable(moment()),
   ...timestamps,
 };

@@ -9,8 +9,17 @@ import { AccountStatus, UserStatus } from "./live-status.ts";
 import { RequestTrace } from "./request-trace.ts";
 import { SettingsChange, SettingsShown } from "./settings.ts";
 import { StickyFlushed } from "./sticky.ts";
+import { SubscriptionChange, SubscriptionCreate, SubscriptionShown } from "./subscription.ts";
+import { UpstreamAttempt } from "./upstream-attempt.ts";
 import { UsageShown } from "./usage.ts";
-import { BalanceMovement, UserChange, UserCreate, UserShown } from "./user.ts";
+import {
+  BalanceAdjustmentShown,
+  BalanceMovement,
+  UserChange,
+  UserCreate,
+  UserRate,
+  UserShown,
+} from "./user.ts";
 
 /** Every schema that the OpenAPI document refers to, by its title. */
 export const MODELS: Readonly<Record<string, object>> = Object.fromEntries(
@@ -24,6 +33,7 @@ export const MODELS: Readonly<Record<string, object>> = Object.fromEntries(
     ApiKeyCreate,
     ApiKeyCreated,
     ApiKeyShown,
+    BalanceAdjustmentShown,
     BalanceMovement,
     ErrorRuleChange,
     ErrorRuleCreate,
@@ -38,9 +48,14 @@ export const MODELS: Readonly<Record<string, object>> = Object.fromEntries(
     SettingsChange,
     SettingsShown,
     StickyFlushed,
+    SubscriptionChange,
+    SubscriptionCreate,
+    SubscriptionShown,
+    UpstreamAttempt,
     UsageShown,
     UserChange,
     UserCreate,
+    UserRate,
     UserShown,
     UserStatus,
   ].map((schema) => [schema.title, schema]),

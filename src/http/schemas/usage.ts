@@ -41,6 +41,7 @@ export const UsageShown = t.Object(
     cache_creation_1h_tokens: count(),
     cache_read_tokens: count(),
     cost_usd: nullable(shownUsd("Null when the model has no known price.")),
+    subscription_id: nullable(id("What paid. Null: the user's balance.")),
     status: status(),
     http_status: count("What the client was answered; 499 when it left first."),
     stream: t.Boolean(),

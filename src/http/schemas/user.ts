@@ -3,6 +3,8 @@ import {
   CLOSED,
   id,
   integer,
+  moment,
+  multiplier,
   nullable,
   oneOf,
   shownUsd,
@@ -65,7 +67,37 @@ export const UserShown = t.Object(
 export const BalanceMovement = t.Object(
   {
     amount_usd: signedUsd("What is added; negative takes away."),
-    reason: t.Optional(text("Why, for the log.")),
+    reason: t.Optional(text("Why, for the record; `adjustment` when absent.")),
+    idempotency_key: t.Optional(
+      text(
+        "Names this movement among those of all users: asked for again under the same key, it is not made again. A fresh one when absent.",
+      ),
+    ),
   },
   { ...CLOSED, title: "BalanceMovement" },
 );
+
+/** A movement of a balance on record. */
+export const BalanceAdjustmentShown = t.Object(
+  {
+    id: id(),
+    amount_usd: shownUsd("What was added; negative: taken away."),
+    reason: t.String(),
+    idempotency_key: t.String(),
+    balance_after_usd: shownUsd("The balance right after it."),
+    created_at: moment(),
+  },
+  { ...CLOSED, title: "BalanceAdjustment" },
+);
+
+/** What the costs of one user in one group are multiplied with. */
+export const UserRate = t.Object(
+  {
+    group_id: id(),
+    rate_multiplier: multiplier("Instead of the group's own; 0 means free."),
+  },
+  { ...CLOSED, title: "UserRate" },
+);
+
+/** Which rate is meant. */
+export const UserRateQuery = t.Object({ group_id: id("The group that it is for.") }, CLOSED);

@@ -14,7 +14,7 @@ export type NewUser = Readonly<
   Omit<typeof users.$inferInsert, "id" | "revision" | "createdAtMs" | "updatedAtMs">
 >;
 
-/** What may change about a user. Absent stays, null clears. Balances move by {@link UserRepository.addToBalance}. */
+/** What may change about a user. Absent stays, null clears. Balances move by adjustments, which are kept on record. */
 export type UserChange = Partial<Omit<NewUser, "balanceNanos">>;
 
 /** What costs are multiplied with for one user in one group, in parts per billion. */
@@ -53,18 +53,6 @@ export class UserRepository {
   update(id: UserId, change: UserChange): Promise<Written<UserRow>> {
     return written(async () => {
       const changed = { ...change, updatedAtMs: sql`now()` };
-      return (await this.#db.update(users).set(changed).where(eq(users.id, id)).returning())[0];
-    });
-  }
-
-  /** Adds to a balance, or takes from it when negative; it may go below zero. Conflict `not_found`. */
-  addToBalance(id: UserId, nanos: bigint): Promise<Written<UserRow>> {
-    return written(async () => {
-      const changed = {
-        balanceNanos: sql`${users.balanceNanos} + ${nanos}`,
-        revision: sql`${users.revision} + 1`,
-        updatedAtMs: sql`now()`,
-      };
       return (await this.#db.update(users).set(changed).where(eq(users.id, id)).returning())[0];
     });
   }
