@@ -11,6 +11,7 @@ import { messagesRoutes } from "#http/routes/messages.ts";
 import { isWellAddressed, respondMisaddressed } from "#http/routes/misaddressed.ts";
 import { modelsRoutes } from "#http/routes/models.ts";
 import { isGatewayPath, respondUnrouted } from "#http/routes/unrouted.ts";
+import { usageRoutes } from "#http/routes/usage.ts";
 import { Fault } from "#kernel/fault.ts";
 import { newRequestId } from "#kernel/random.ts";
 import type { Snapshot } from "#snapshot/snapshot.ts";
@@ -60,6 +61,13 @@ function apiRoutes({ gateway, snapshot, admin, operations }: AppOptions) {
   return new Elysia()
     .use(messagesRoutes(gateway))
     .use(modelsRoutes(gateway, snapshot))
+    .use(
+      usageRoutes(gateway, {
+        snapshot,
+        statistics: admin.storage.keyStatistics,
+        flushLedger: admin.flushLedger,
+      }),
+    )
     .use(adminRoutes(admin))
     .use(operationsRoutes(operations));
 }

@@ -24,7 +24,7 @@ export interface GatewayServices {
   readonly metrics: GatewayMetrics;
   readonly stallWatch: StallWatch;
   readonly coordination: Pick<Coordination, "slots">;
-  readonly identity: Pick<Authenticator, "authenticate" | "renew">;
+  readonly identity: Pick<Authenticator, "authenticate" | "identify" | "renew">;
   readonly eligibility: Eligibility;
   readonly accounts: Pick<AccountSelector, "select" | "soonestRetryMs">;
   readonly health: AccountHealth;

@@ -34,6 +34,18 @@ export class Authenticator {
   }
 
   /**
+   * Finds whose a key is, expired or not, for answers about the key itself. It pays for nothing.
+   *
+   * @throws Fault `auth.*` with the first other reason why the key may not be used.
+   */
+  identify(presented: string, clientAddress: string | undefined): Principal {
+    const key = this.#find(presented);
+    checkStatus(key);
+    if (!isAddressAllowed(key, clientAddress)) throw new Fault("auth.address_denied");
+    return this.#principalOf(key);
+  }
+
+  /**
    * Who the caller is now: a principal that was found some time ago, read again.
    *
    * @throws Fault `auth.*` when the key, its user or its group may not be used any more.
@@ -45,8 +57,9 @@ export class Authenticator {
     return this.#principalOf(key);
   }
 
-  #checkKey({ status, expiresAtMs }: ApiKey): void {
-    if (status !== "active") throw new Fault("auth.key_disabled");
+  #checkKey(key: ApiKey): void {
+    checkStatus(key);
+    const { expiresAtMs } = key;
     if (expiresAtMs !== undefined && expiresAtMs <= this.#parts.clock.now()) {
       throw new Fault("auth.key_expired");
     }
@@ -77,6 +90,10 @@ export class Authenticator {
     }
     return key;
   }
+}
+
+function checkStatus({ status }: ApiKey): void {
+  if (status !== "active") throw new Fault("auth.key_disabled");
 }
 
 /** The deny list first, then the allow list if there is one; an unknown address passes neither kind of list. */

@@ -6,6 +6,7 @@ import { ApiKeyRepository } from "./repositories/api-keys.ts";
 import { BalanceAdjustmentRepository } from "./repositories/balance-adjustments.ts";
 import { ErrorRuleRepository } from "./repositories/error-rules.ts";
 import { GroupRepository } from "./repositories/groups.ts";
+import { KeyStatisticsRepository } from "./repositories/key-statistics.ts";
 import { SettingRepository } from "./repositories/settings.ts";
 import { SnapshotRepository } from "./repositories/snapshot.ts";
 import { SubscriptionRepository } from "./repositories/subscriptions.ts";
@@ -23,6 +24,7 @@ export interface Storage {
   readonly subscriptions: SubscriptionRepository;
   readonly balanceAdjustments: BalanceAdjustmentRepository;
   readonly usage: UsageRepository;
+  readonly keyStatistics: KeyStatisticsRepository;
   readonly errorRules: ErrorRuleRepository;
   readonly settings: SettingRepository;
   readonly snapshot: SnapshotRepository;
@@ -45,6 +47,7 @@ export function openStorage(url: string, limits: { readonly connectionsMax: numb
     subscriptions: new SubscriptionRepository(db),
     balanceAdjustments: new BalanceAdjustmentRepository(db),
     usage: new UsageRepository(db),
+    keyStatistics: new KeyStatisticsRepository(db),
     errorRules: new ErrorRuleRepository(db),
     settings: new SettingRepository(db),
     snapshot: new SnapshotRepository(db),

@@ -189,16 +189,15 @@ async function read(response: Response): Promise<Answer> {
 
 /** Nobody has an API key here, so of the gateway only the refusal is ever reached. */
 function refusingServices(log: Log): GatewayServices {
+  const refuse = (): never => {
+    throw new Fault("auth.key_invalid");
+  };
   return {
     clock: systemClock,
     log,
     metrics: new GatewayMetrics(),
     limits: { pingMs: 1_000 },
-    identity: {
-      authenticate: () => {
-        throw new Fault("auth.key_invalid");
-      },
-    },
+    identity: { authenticate: refuse, identify: refuse },
   } as object as GatewayServices;
 }
 

@@ -18,6 +18,7 @@ interface World {
 function outcome(
   { key = {}, user = {}, group = {} }: World,
   address: string | undefined = "192.0.2.1",
+  how: "authenticate" | "identify" = "authenticate",
 ): string {
   const apiKey = {
     id: 1,
@@ -42,7 +43,7 @@ function outcome(
     clock: { now: () => NOW, monotonic: () => 0 },
   });
   try {
-    return `user ${authenticator.authenticate("sk-right", address).userId}`;
+    return `user ${authenticator[how]("sk-right", address).userId}`;
   } catch (thrown) {
     return Fault.from(thrown).code;
   }
@@ -59,6 +60,16 @@ test("what is not in order is refused with its reason", () => {
   expect(outcome({ key: { expiresAtMs: NOW } })).toBe("auth.key_expired");
   expect(outcome({ user: { status: "disabled" } })).toBe("auth.user_disabled");
   expect(outcome({ group: { status: "disabled" } })).toBe("auth.group_disabled");
+});
+
+test("asking about a key is let in when it is expired, and refused for every other reason", () => {
+  const asked = (world: World) => outcome(world, undefined, "identify");
+  expect(asked({ key: { expiresAtMs: NOW } })).toBe("user 2");
+  expect(asked({ key: { hash: "0" } })).toBe("auth.key_invalid");
+  expect(asked({ key: { status: "disabled", expiresAtMs: NOW } })).toBe("auth.key_disabled");
+  expect(asked({ user: { status: "disabled" } })).toBe("auth.user_disabled");
+  expect(asked({ group: { status: "disabled" } })).toBe("auth.group_disabled");
+  expect(asked({ key: { ipDeny: ["192.0.2.1"] } })).toBe("auth.address_denied");
 });
 
 test("the deny list goes before the allow list, and an unknown address passes neither", () => {

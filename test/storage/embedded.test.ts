@@ -1,6 +1,7 @@
 import { freshEmbeddedDatabase } from "#support/servers.ts";
 import { describeAccountSpend } from "./describe-account-spend.ts";
 import { describeBooking } from "./describe-booking.ts";
+import { describeKeyStatistics } from "./describe-key-statistics.ts";
 import { describeMoney } from "./describe-money.ts";
 import { describeScheduling } from "./describe-scheduling.ts";
 import { describeStorage } from "./describe-storage.ts";
@@ -12,3 +13,4 @@ describeScheduling("the embedded database", freshEmbeddedDatabase);
 describeAccountSpend("the embedded database", freshEmbeddedDatabase);
 describeWindows("the embedded database", freshEmbeddedDatabase);
 describeMoney("the embedded database", freshEmbeddedDatabase);
+describeKeyStatistics("the embedded database", freshEmbeddedDatabase);

@@ -2,6 +2,7 @@ import { describe } from "bun:test";
 import { freshPostgresDatabase } from "#support/servers.ts";
 import { describeAccountSpend } from "./describe-account-spend.ts";
 import { describeBooking } from "./describe-booking.ts";
+import { describeKeyStatistics } from "./describe-key-statistics.ts";
 import { describeMoney } from "./describe-money.ts";
 import { describeScheduling } from "./describe-scheduling.ts";
 import { describeStorage } from "./describe-storage.ts";
@@ -15,4 +16,5 @@ describe.skipIf(process.env["TEST_DATABASE_URL"] === undefined)("with a server",
   describeAccountSpend("PostgreSQL", freshPostgresDatabase);
   describeWindows("PostgreSQL", freshPostgresDatabase);
   describeMoney("PostgreSQL", freshPostgresDatabase);
+  describeKeyStatistics("PostgreSQL", freshPostgresDatabase);
 });

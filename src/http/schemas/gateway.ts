@@ -175,6 +175,7 @@ export function gatewayDetail({
   };
 }
 
-function queryParameter(name: string, schema: object) {
+/** An optional parameter in the query string. */
+export function queryParameter(name: string, schema: object) {
   return { name, in: "query", required: false, schema };
 }
