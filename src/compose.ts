@@ -3,6 +3,7 @@ import { AccountJournal } from "#accounts/account-journal.ts";
 import { AccountSpend } from "#accounts/account-spend.ts";
 import { AccountSelector } from "#accounts/select-account.ts";
 import { billedEligibility, unbilledEligibility } from "#billing/eligibility.ts";
+import { HoldDesk } from "#billing/hold-desk.ts";
 import { PriceBook } from "#billing/price-book.ts";
 import { ThreadLedger } from "#billing/thread-ledger.ts";
 import { readAddressSet } from "#config/cidr.ts";
@@ -48,28 +49,39 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
   const vault = new Vault(init.encryptionKey);
   const storage = openStorage(init.databaseUrl, { connectionsMax: CONNECTIONS_MAX });
   const { allowPrivateUpstreams: allowPrivate } = config;
+  const snapshot = new Snapshot({ rows: storage.snapshot, vault, log });
+  const coordination = coordinationOf(init, log);
+  const holdDesk = config.billing === "on" ? holdDeskOf(config, coordination, snapshot) : undefined;
+  const journal = journalOf(init, log);
   const rooms = {
     config,
     log,
     vault,
     storage,
-    snapshot: new Snapshot({ rows: storage.snapshot, vault, log }),
-    coordination: openLocalCoordination(init.memory, init.thread),
+    snapshot,
+    coordination,
+    holdDesk,
+    journal,
     upstream: openUpstream({ allowPrivate, trustedOrigins: init.trustedOrigins }),
     spend: new AccountSpend(),
-    ledger: new ThreadLedger({ journal: journalOf(init, log), clock: systemClock, log }),
+    ledger: new ThreadLedger({
+      journal,
+      clock: systemClock,
+      log,
+      onBooked: (lines) => holdDesk?.booked(lines),
+    }),
     parser: new ParsePool(config.parseOffloadBytes),
     limits: limitsOf(config),
     state: { isDraining: false },
   };
   const announceChange: AdminOptions["announceChange"] = (change) =>
     main.ask("announceChange", ANNOUNCE_MS_MAX, change);
-  const journal = new AccountJournal({
+  const accountJournal = new AccountJournal({
     append: (event) => storage.accountEvents.append(event),
     announce: (id) => announceChange({ kind: "account", id }),
     log,
   });
-  const services = servicesOf({ ...rooms, journal });
+  const services = servicesOf({ ...rooms, accountJournal });
   const appOptions: AppOptions = {
     gateway: {
       services,
@@ -111,11 +123,12 @@ interface RequestRooms extends Pick<GatewayServices, "ledger" | "parser" | "limi
   readonly coordination: Coordination;
   readonly upstream: Pick<Upstream, "send">;
   readonly spend: AccountSpend;
-  readonly journal: AccountJournal;
+  readonly accountJournal: AccountJournal;
+  readonly holdDesk: HoldDesk | undefined;
 }
 
 function servicesOf(rooms: RequestRooms): GatewayServices {
-  const { config, snapshot, coordination, vault, spend, journal } = rooms;
+  const { config, snapshot, coordination, vault, spend, accountJournal } = rooms;
   const settings = (): RuntimeSettings => snapshot.settings;
   return {
     clock: systemClock,
@@ -137,19 +150,35 @@ function servicesOf(rooms: RequestRooms): GatewayServices {
       vitals: coordination.vitals,
       settings,
       clock: systemClock,
-      note: (event) => journal.note(event),
+      note: (event) => accountJournal.note(event),
     }),
     groups: snapshot,
     settings,
     errorRules: () => snapshot.errorRules,
     traces: new RecentTraces(),
-    isBilled: config.billing === "on",
+    holdDesk: rooms.holdDesk,
     prices: new PriceBook({ settings, clock: systemClock }),
     ledger: rooms.ledger,
     parser: rooms.parser,
     send: rooms.upstream.send,
     limits: rooms.limits,
   };
+}
+
+function coordinationOf({ memory, thread }: HttpThreadInit, log: Log): Coordination {
+  return openLocalCoordination(memory, thread, ({ requestId, purse, amountNanos }) =>
+    log.error("hold.expired", { request_id: requestId, purse: purse.kind, amount_nanos: amountNanos }),
+  );
+}
+
+function holdDeskOf({ userWaitSeconds }: Config, { holds }: Coordination, snapshot: Snapshot): HoldDesk {
+  return new HoldDesk({
+    holds,
+    facts: snapshot,
+    settings: () => snapshot.settings,
+    clock: systemClock,
+    waitMsMax: userWaitSeconds * 1_000,
+  });
 }
 
 /** Each thread has an equal share of the disk space, and takes over what those before it have left unbooked. */

@@ -58,13 +58,13 @@ export async function startGateway(
     journalLock = lockJournal(config.dataDir);
     const databaseUrl = config.databaseUrl ?? embedded?.url ?? "";
     await migrate(databaseUrl);
-    const holders = await prepare({ config, log, databaseUrl }, new Vault(encryptionKey.value), hooks);
+    const rows = await prepare({ config, log, databaseUrl }, new Vault(encryptionKey.value), hooks);
     const node = new Node({
       config,
       log,
       databaseUrl,
       embedded,
-      holders,
+      rows,
       adminToken: adminToken.value,
       encryptionKey: encryptionKey.value,
       trustedOrigins: hooks.trustedOrigins,
@@ -104,14 +104,14 @@ interface Ground {
   readonly databaseUrl: string;
 }
 
-/** Returns how many holders of slots there are. */
+/** Returns how many rows of shared memory everything there is needs: one for slots, turns and money each. */
 async function prepare(ground: Ground, vault: Vault, hooks: StartHooks): Promise<number> {
   const storage = openStorage(ground.databaseUrl, { connectionsMax: 1 });
   try {
     await replay(ground, storage);
     await hooks.beforeServing({ storage, vault });
-    const { users, accounts } = await storage.snapshot.loadAll();
-    return users.length + accounts.length;
+    const { users, accounts, apiKeys, subscriptions } = await storage.snapshot.loadAll();
+    return users.length * 2 + accounts.length * 2 + apiKeys.length + subscriptions.length;
   } finally {
     await storage.close();
   }

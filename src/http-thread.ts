@@ -4,6 +4,7 @@ import { assert } from "#kernel/assert.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { Link, type Port } from "#threads/link.ts";
 import type {
+  BookedNotice,
   ChangeNotice,
   HttpThreadApi,
   HttpThreadInit,
@@ -47,9 +48,7 @@ export function runHttpThread(port: Port): void {
       await changes;
     },
     applyBooked: async (booked) => {
-      const { snapshot, spend } = (await running.promise).rooms;
-      snapshot.applyBooked(booked);
-      spend.apply(booked.spends);
+      applyBooked((await running.promise).rooms, booked);
     },
     connectParser: async (port, index) => (await running.promise).rooms.parser.connect(index, port),
     disconnectParser: async (index) => (await running.promise).rooms.parser.disconnect(index),
@@ -73,6 +72,8 @@ async function start(init: HttpThreadInit, main: Link<MainThreadApi>): Promise<R
   const rests = await rooms.snapshot.load();
   for (const { id, untilMs, reason } of rests) rooms.coordination.vitals.of(id).cool(untilMs, reason);
   rooms.spend.load(await rooms.storage.accountSpend.load(systemClock.now() - QUARTERS_KEPT_MS));
+  // Before the first hold is taken, what this thread's journal still has counts again.
+  await rooms.holdDesk?.recount(rooms.journal.peek());
   const app = buildApp(rooms.appOptions);
   await app.modules;
   app.listen({ hostname: init.config.host, port: init.port });
@@ -111,8 +112,20 @@ async function applyChange({ snapshot, coordination }: HttpThreadRooms, change: 
   if (holder !== undefined) coordination.slots.setLimit({ kind, id }, holder.concurrency);
 }
 
-function connectLedger({ ledger }: HttpThreadRooms, port: MessagePort): void {
-  port.onmessage = ({ data }) => ledger.booked(data as LedgerAnswer);
+/** Old news, or the same twice, changes nothing. */
+function applyBooked({ snapshot, spend }: HttpThreadRooms, booked: BookedNotice): void {
+  snapshot.applyBooked(booked);
+  spend.apply(booked.spends);
+}
+
+function connectLedger(rooms: HttpThreadRooms, port: MessagePort): void {
+  const { ledger } = rooms;
+  port.onmessage = ({ data }) => {
+    const { batch, changes } = data as LedgerAnswer;
+    // First what the books say now: the costs that are in them are let go of with it.
+    for (const booked of changes) applyBooked(rooms, booked);
+    ledger.booked(batch);
+  };
   ledger.connect({
     record: (batch, lines) => port.postMessage({ batch, lines } satisfies LedgerMessage),
     hurry: () => port.postMessage("hurry" satisfies LedgerMessage),

@@ -24,7 +24,7 @@ export function runLedgerThread(port: Port): void {
         const message = data as LedgerMessage;
         if (message === "hurry") return booker.hurry();
         const { batch, lines } = message;
-        booker.add(lines, () => port.postMessage(batch satisfies LedgerAnswer));
+        booker.add(lines, (changes) => port.postMessage({ batch, changes } satisfies LedgerAnswer));
       };
     },
     close: async () => {

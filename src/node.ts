@@ -20,8 +20,8 @@ const HTTP_WORKER = new URL("../workers/http.ts", import.meta.url);
 const PARSE_WORKER = new URL("../workers/parse.ts", import.meta.url);
 const LEDGER_WORKER = new URL("../workers/ledger.ts", import.meta.url);
 
-/** Users and accounts that can be known at once, beyond those there are at start. */
-const HOLDERS_HEADROOM = 65_536;
+/** Rows of shared memory for what is created later: users and accounts have two each, keys and subscriptions one. */
+const ROWS_HEADROOM = 65_536;
 /** Leases and waiters one thread can have at once. A request uses two. */
 const ENTRIES_PER_THREAD = 32_768;
 /** Limits of asking threads, in milliseconds. */
@@ -43,7 +43,8 @@ export interface NodeParts {
   readonly log: FlushableLog;
   readonly databaseUrl: string;
   readonly embedded: EmbeddedDatabase | undefined;
-  readonly holders: number;
+  /** Rows of shared memory that everything there is at start needs. */
+  readonly rows: number;
   readonly adminToken: string;
   readonly encryptionKey: string;
   readonly trustedOrigins: readonly string[];
@@ -67,7 +68,7 @@ export class Node {
     this.#port = config.port;
     this.#memory = MemoryMap.create({
       threads: config.httpThreads + 1,
-      rows: parts.holders * 2 + HOLDERS_HEADROOM,
+      rows: parts.rows + ROWS_HEADROOM,
       entriesPerThread: ENTRIES_PER_THREAD,
     });
     this.#ledger = this.#ledgerCrew();

@@ -29,9 +29,12 @@ export interface BookerParts {
   readonly log: Log;
 }
 
+/** Told that a batch is booked, with what the transactions have changed that it was part of. */
+export type OnBatchBooked = (changes: readonly Booked[]) => void;
+
 interface Batch {
   readonly lines: readonly string[];
-  readonly onBooked: () => void;
+  readonly onBooked: OnBatchBooked;
 }
 
 /**
@@ -55,7 +58,7 @@ export class Booker {
   }
 
   /** Takes a batch in; `onBooked` is called once it is in the database. */
-  add(lines: readonly string[], onBooked: () => void): void {
+  add(lines: readonly string[], onBooked: OnBatchBooked): void {
     this.#queue.push({ lines, onBooked });
     this.#queuedRecords += lines.length;
     if (this.#queuedRecords >= BATCH_MAX) this.#endLinger?.();
@@ -79,8 +82,8 @@ export class Booker {
       await this.#linger();
       this.#begunAt = performance.now();
       const taken = this.#takeTogether();
-      await this.#bookUntilTaken(taken.flatMap(({ lines }) => lines));
-      for (const { onBooked } of taken) onBooked();
+      const changes = await this.#bookUntilTaken(taken.flatMap(({ lines }) => lines));
+      for (const { onBooked } of taken) onBooked(changes);
     }
     this.#running = undefined;
   }
@@ -109,14 +112,15 @@ export class Booker {
     return this.#queue.splice(0, count);
   }
 
-  async #bookUntilTaken(lines: readonly string[]): Promise<void> {
+  async #bookUntilTaken(lines: readonly string[]): Promise<readonly Booked[]> {
     const { book, isRefusal, onBooked, log } = this.#parts;
     for (let retryMs = RETRY_MS_MIN; ; retryMs = Math.min(retryMs * 2, RETRY_MS_MAX)) {
       try {
         const booked = await book(lines);
         if (booked.conflicts > 0) log.error("ledger.conflicts_kept_aside", { records: booked.conflicts });
-        if (hasChanged(booked)) onBooked(booked);
-        return;
+        if (!hasChanged(booked)) return [];
+        onBooked(booked);
+        return [booked];
       } catch (thrown) {
         if (isRefusal(thrown)) return await this.#bookHalves(lines);
         log.error("ledger.booking_failed", {
@@ -129,15 +133,15 @@ export class Booker {
     }
   }
 
-  async #bookHalves(lines: readonly string[]): Promise<void> {
+  async #bookHalves(lines: readonly string[]): Promise<readonly Booked[]> {
     const [line] = lines;
     if (lines.length === 1 && line !== undefined) return this.#refuse(line);
     const half = Math.ceil(lines.length / 2);
-    await this.#bookUntilTaken(lines.slice(0, half));
-    await this.#bookUntilTaken(lines.slice(half));
+    const first = await this.#bookUntilTaken(lines.slice(0, half));
+    return [...first, ...(await this.#bookUntilTaken(lines.slice(half)))];
   }
 
-  #refuse(line: string): void {
+  #refuse(line: string): readonly Booked[] {
     const { keepRefused, log } = this.#parts;
     log.error("ledger.record_refused", { record: line });
     try {
@@ -145,6 +149,7 @@ export class Booker {
     } catch (thrown) {
       log.error("ledger.refused_not_kept", reasonOf(thrown));
     }
+    return [];
   }
 }
 

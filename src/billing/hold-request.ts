@@ -22,6 +22,8 @@ export interface RequestHoldParts {
   readonly booksOf: (purse: Purse) => PurseBooks;
   /** What happens when more is used than the purses can pay. */
   readonly policy: () => ExhaustionPolicy;
+  /** Told when the hold is settled. */
+  readonly onSettled?: () => void;
 }
 
 /** What taking a request's hold comes to: all of its purses have given, or none, because of this one. */
@@ -29,30 +31,62 @@ export type RequestHoldAnswer =
   | { readonly granted: true; readonly hold: RequestHold }
   | ({ readonly purse: Purse } & Exclude<HoldAnswer, { granted: true }>);
 
-/** Sets the amount aside in every purse of the request, in nano-dollars, or in none. */
-export async function takeRequestHold(
+/**
+ * Sets the amount aside in every purse of the request, in nano-dollars, or in none. All purses are asked at the
+ * same time, so that one that is far away is waited for once.
+ */
+export function takeRequestHold(
   parts: RequestHoldParts,
   amountNanos: number,
-): Promise<RequestHoldAnswer> {
-  const { holds, clock, requestId, purses, booksOf } = parts;
-  const taken: Hold[] = [];
-  let isWhole = false;
-  try {
-    for (const purse of purses) {
-      const expiresAtMs = clock.now() + HOLD_MS;
-      const asked = holds.take({ purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs });
-      const answer = asked instanceof Promise ? await asked : asked;
-      if (!answer.granted) {
-        const { refusal, freeNanos } = answer;
-        return { granted: false, refusal, freeNanos, purse };
-      }
-      taken.push(answer.hold);
-    }
-    isWhole = true;
-    return { granted: true, hold: new RequestHold(parts, taken) };
-  } finally {
-    if (!isWhole) await settleAll(taken, 0);
+): RequestHoldAnswer | Promise<RequestHoldAnswer> {
+  const answers: HoldAnswer[] = [];
+  const asked: (HoldAnswer | Promise<HoldAnswer>)[] = [];
+  for (const purse of parts.purses) {
+    const answer = take(parts, purse, amountNanos);
+    asked.push(answer);
+    if (!(answer instanceof Promise)) answers.push(answer);
   }
+  if (answers.length === asked.length) return conclude(parts, answers);
+  return Promise.allSettled(asked).then((settled) => concludeSettled(parts, settled));
+}
+
+/** Whoever cannot be asked rejects, and never throws. */
+function take(
+  { holds, clock, requestId, booksOf }: RequestHoldParts,
+  purse: Purse,
+  amountNanos: number,
+): HoldAnswer | Promise<HoldAnswer> {
+  try {
+    const expiresAtMs = clock.now() + HOLD_MS;
+    return holds.take({ purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs });
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
+}
+
+function conclude(parts: RequestHoldParts, answers: readonly HoldAnswer[]): RequestHoldAnswer {
+  const taken = answers.flatMap((answer) => (answer.granted ? [answer.hold] : []));
+  for (const [index, answer] of answers.entries()) {
+    const purse = parts.purses[index];
+    if (answer.granted || purse === undefined) continue;
+    settleAll(taken, 0);
+    return { ...answer, purse };
+  }
+  return { granted: true, hold: new RequestHold(parts, taken) };
+}
+
+function concludeSettled(
+  parts: RequestHoldParts,
+  settled: readonly PromiseSettledResult<HoldAnswer>[],
+): RequestHoldAnswer {
+  const answers = settled.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  const failed = settled.find((answer) => answer.status === "rejected");
+  if (failed === undefined) return conclude(parts, answers);
+  settleAll(
+    answers.flatMap((answer) => (answer.granted ? [answer.hold] : [])),
+    0,
+  );
+  throw failed.reason;
 }
 
 /** The money set aside for one request, in all of its purses. Grows with what is used of it. */
@@ -93,10 +127,11 @@ export class RequestHold {
    * to the journal, with the cost that is recorded; in shared memory it has happened when this returns. A second
    * time is none.
    */
-  async settle(costNanos: number): Promise<void> {
+  settle(costNanos: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    await settleAll(this.#holds, costNanos);
+    settleAll(this.#holds, costNanos);
+    this.#parts.onSettled?.();
   }
 
   async #grow(steps: readonly GrowthStep[], isNeeded: boolean): Promise<void> {
@@ -135,6 +170,10 @@ export class RequestHold {
   }
 }
 
-async function settleAll(holds: readonly Hold[], costNanos: number): Promise<void> {
-  await Promise.all(holds.map((hold) => hold.settle(costNanos)));
+function settleAll(holds: readonly Hold[], costNanos: number): void {
+  for (const hold of holds) {
+    const told = hold.settle(costNanos);
+    // A backend that is away hears of it later: seeing to that is its own promise.
+    if (told instanceof Promise) told.catch(() => undefined);
+  }
 }

@@ -1,6 +1,7 @@
 import type { WindowSpan } from "#domain/spend-window.ts";
 import { isoTime } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
+import type { FaultCode } from "#kernel/fault-codes.ts";
 import { nanosToUsd } from "#kernel/money.ts";
 import type { SpendLimit } from "./spend-limits.ts";
 
@@ -30,14 +31,57 @@ export function limitFault(limit: SpendLimit, nowMs: number): Fault {
   }
 }
 
-function windowFault(limit: SpendLimit & { kind: "window" }, nowMs: number): Fault {
-  const { holder, span, endsAtMs } = limit;
-  const code = holder === "key" ? "billing.window_reached" : "billing.subscription_limit";
-  const whose = holder === "key" ? "this API key" : "this subscription";
-  const reset = endsAtMs === undefined ? "" : `. It resets at ${isoTime(endsAtMs)}`;
-  return new Fault(code, {
-    publicMessage: `The ${SPAN_WORDS[span]} limit of ${whose} is reached: ${usedOf(limit)}${reset}`,
-    retryAfterMs: endsAtMs === undefined ? undefined : endsAtMs - nowMs,
+function windowFault(limit: WindowLimit, nowMs: number): Fault {
+  return new Fault(windowCode(limit), {
+    publicMessage: `${nameOf(limit)} is reached: ${usedOf(limit)}${resetOf(limit)}`,
+    retryAfterMs: retryAfterOf(limit, nowMs),
+  });
+}
+
+type WindowLimit = SpendLimit & { readonly kind: "window" };
+
+function windowCode({ holder }: WindowLimit): FaultCode {
+  return holder === "key" ? "billing.window_reached" : "billing.subscription_limit";
+}
+
+function nameOf({ holder, span }: WindowLimit): string {
+  return `The ${SPAN_WORDS[span]} limit of this ${holder === "key" ? "API key" : "subscription"}`;
+}
+
+function resetOf({ endsAtMs }: WindowLimit): string {
+  return endsAtMs === undefined ? "" : `. It resets at ${isoTime(endsAtMs)}`;
+}
+
+function retryAfterOf({ endsAtMs }: WindowLimit, nowMs: number): number | undefined {
+  return endsAtMs === undefined ? undefined : endsAtMs - nowMs;
+}
+
+/** A request that may cost more than is left, in nano-dollars. */
+interface Unaffordable {
+  /** All the limits of what cannot pay for it. */
+  readonly limits: readonly SpendLimit[];
+  readonly amountNanos: number;
+  /** What is left beside what other requests may cost that are under way; negative when overdrawn. */
+  readonly freeNanos: number;
+  readonly nowMs: number;
+}
+
+/** The refusal of a request that may cost more than is left: it names the limit that leaves the least. */
+export function unaffordableFault({ limits, amountNanos, freeNanos, nowMs }: Unaffordable): Fault {
+  const leftOf = ({ limitNanos, usedNanos }: SpendLimit): bigint => limitNanos - usedNanos;
+  const [tightest] = limits.toSorted((a, b) => (leftOf(a) < leftOf(b) ? -1 : 1));
+  const freeUsd = nanosToUsd(BigInt(Math.max(0, freeNanos)));
+  const why = `this request may cost ${nanosToUsd(BigInt(amountNanos))} USD, and ${freeUsd} USD are left beside the requests under way`;
+  if (tightest === undefined || tightest.kind === "balance") {
+    return new Fault("billing.balance_exhausted", { publicMessage: `Insufficient balance: ${why}` });
+  }
+  if (tightest.kind === "quota") {
+    const publicMessage = `The quota of this API key does not allow it: ${why}. It does not reset by itself`;
+    return new Fault("billing.quota_reached", { publicMessage });
+  }
+  return new Fault(windowCode(tightest), {
+    publicMessage: `${nameOf(tightest)} does not allow it: ${why}${resetOf(tightest)}`,
+    retryAfterMs: retryAfterOf(tightest, nowMs),
   });
 }
 

@@ -35,6 +35,15 @@ export interface LedgerDoor {
 /** What is used of a journal. */
 type Journal = Pick<ThreadJournal, keyof ThreadJournal>;
 
+/** What a {@link ThreadLedger} works with. */
+export interface ThreadLedgerParts {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told of records that are booked, or will never be: of each of them once. */
+  readonly onBooked?: (lines: readonly string[]) => void;
+}
+
 interface Batch {
   readonly lines: readonly string[];
   /** When the first of them was recorded, in milliseconds since the Unix epoch. */
@@ -60,6 +69,7 @@ export class ThreadLedger implements Ledger {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #onBooked: NonNullable<ThreadLedgerParts["onBooked"]>;
   /** In the order in which they were handed over. */
   readonly #handed = new Map<number, Batch>();
   #handedRecords = 0;
@@ -79,8 +89,9 @@ export class ThreadLedger implements Ledger {
   #writeTimer: ReturnType<typeof setTimeout> | undefined;
   #readTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ journal, clock, log }: { journal: Journal; clock: Clock; log: Log }) {
+  constructor({ journal, clock, log, onBooked }: ThreadLedgerParts) {
     this.#journal = journal;
+    this.#onBooked = onBooked ?? (() => undefined);
     this.#clock = clock;
     this.#log = log;
     this.#isBehind = journal.unread > 0;
@@ -114,8 +125,14 @@ export class ThreadLedger implements Ledger {
 
   #letGo({ lines, end }: Batch): void {
     this.#handedRecords -= lines.length;
-    if (end !== undefined) this.#bookedPlace = end;
-    else for (const line of lines) this.#unwritten.delete(line);
+    if (end !== undefined) {
+      this.#bookedPlace = end;
+      this.#onBooked(lines);
+      return;
+    }
+    // A line that was put into the journal meanwhile is handed over a second time, and told of then.
+    const untold = lines.filter((line) => this.#unwritten.delete(line));
+    if (untold.length > 0) this.#onBooked(untold);
   }
 
   get #isIdle(): boolean {

@@ -29,11 +29,17 @@ export interface HoldRequest {
 
 /**
  * What an ask for money comes to. `unaffordable` the purse has less than that left, `capacity` the table of holds
- * or of purses itself is full. `freeNanos` is what was left at that moment.
+ * or of purses itself is full. `freeNanos` is what was left at that moment, `heldNanos` what all holds together had
+ * set aside and may give back.
  */
 export type HoldAnswer =
   | { readonly granted: true; readonly hold: Hold }
-  | { readonly granted: false; readonly refusal: "unaffordable" | "capacity"; readonly freeNanos: number };
+  | {
+      readonly granted: false;
+      readonly refusal: "unaffordable" | "capacity";
+      readonly freeNanos: number;
+      readonly heldNanos: number;
+    };
 
 /** By how much, and for how long, a hold is to grow. */
 export interface HoldGrowth {

@@ -173,6 +173,24 @@ export const RUNTIME_SETTINGS = {
     fallback: "refuse",
     why: "What becomes of a model that has no price: `refuse` answers 400 before any account is asked, `family_max` bills the dearest model that the catalogue knows of its family (opus, fable, sonnet, haiku, gemini), or of the platform where its name shows none. With `BILLING=off` nothing is refused, and without a price no cost is recorded.",
   },
+  hold_first_guess_tokens: integer(
+    1_024,
+    1,
+    1_000_000,
+    "How many tokens an answer is taken to have, for the money that is set aside before it, until eight answers of the same key and model are known. Never more than the client's own `max_tokens`.",
+  ),
+  on_exhausted: {
+    kind: "choice",
+    words: ["stop", "finish"],
+    fallback: "stop",
+    why: "What becomes of a streamed answer whose balance or limit cannot pay for the rest: `stop` ends it with an error event, `finish` lets it go on within `overdraft_usd`.",
+  },
+  overdraft_usd: number(
+    0,
+    0,
+    1_000_000,
+    "By how much all answers that finish may together overdraw what pays for them, in US dollars.",
+  ),
 } as const satisfies Record<string, SettingSpec>;
 
 type Specs = typeof RUNTIME_SETTINGS;

@@ -24,13 +24,15 @@ export const NO_USAGE: TokenUsage = Object.freeze({
 
 /**
  * How a request ended: `completed` whole; `client_gone` the client left; `upstream_broke` cut or reset;
- * `upstream_stalled` silent beyond the limit; `failed` refused or exhausted before an answer began.
+ * `upstream_stalled` silent beyond the limit; `exhausted` ended because nothing was left to pay for the rest;
+ * `failed` refused, or without an answer from any account.
  */
 export const USAGE_STATUSES = [
   "completed",
   "client_gone",
   "upstream_broke",
   "upstream_stalled",
+  "exhausted",
   "failed",
 ] as const;
 export type UsageStatus = (typeof USAGE_STATUSES)[number];

@@ -1,4 +1,5 @@
 import type { Funding } from "#billing/eligibility.ts";
+import type { RequestHold } from "#billing/hold-request.ts";
 import type { ModelPrice } from "#billing/prices.ts";
 import type { Account } from "#domain/account.ts";
 import type { AttemptRecord } from "#domain/attempt-record.ts";
@@ -63,6 +64,8 @@ export interface Admitted {
 export interface Funded extends Funding {
   /** What the request is billed by, whatever changes while it runs; undefined: nothing has a price for the model. */
   readonly price: ModelPrice | undefined;
+  /** The money set aside for it; undefined where nothing is billed. Whoever ends the request settles it. */
+  readonly hold: RequestHold | undefined;
 }
 
 /** Where the attempts have got to. Written by the attempt loop only. */

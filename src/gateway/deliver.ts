@@ -14,7 +14,7 @@ import { Failover, type FailoverRequest } from "./failover.ts";
 import { giveProbeBack, Judgement } from "./judgement.ts";
 import { localAnswer, localKindFor } from "./local-answer.ts";
 import type { GatewayServices } from "./services.ts";
-import { priceFor } from "./stages/check-billing.ts";
+import { checkBilling } from "./stages/check-billing.ts";
 import type { Checked } from "./stages/check-client.ts";
 import { forward } from "./stages/forward.ts";
 import { takeTurn } from "./user-turn.ts";
@@ -209,7 +209,7 @@ class Delivery {
       asksAgain: verdict.retrySame,
       isBlamed: verdict.action !== undefined,
     });
-    if (next.kind !== "repeat" && this.#movesToFallbackGroup(fault)) return;
+    if (next.kind !== "repeat" && (await this.#movesToFallbackGroup(fault))) return;
     if (next.kind === "give-up") throw fault.relayed !== undefined ? fault : this.#exhausted(fault);
     metrics.fault(fault.code);
     if (next.kind === "switch") return;
@@ -221,7 +221,7 @@ class Delivery {
    * A prompt that is too long for a group's accounts goes, once, to the group that is named for such requests,
    * and is then that group's to bill.
    */
-  #movesToFallbackGroup(fault: Fault): boolean {
+  async #movesToFallbackGroup(fault: Fault): Promise<boolean> {
     const { servingGroup, principal, client } = this.#call;
     const id = servingGroup.fallbackGroupIdOnInvalidRequest;
     if (id === undefined || this.#hasMoved || !isTooLong(fault)) return false;
@@ -230,12 +230,14 @@ class Delivery {
     if (group === undefined || provider === undefined || group.status !== "active") return false;
     if (group.claudeCodeOnly && client === undefined) return false;
     this.#hasMoved = true;
-    const { clock, eligibility, groups } = this.#services;
-    const rateMultiplierNanos = groups.rateMultiplierNanos(principal.userId, group);
-    const billed = { ...principal, group, rateMultiplierNanos };
-    const { subscriptionId } = eligibility.check(billed, clock.now());
-    const price = priceFor(this.#call, group, this.#services);
-    Object.assign(this.#call, { servingGroup: group, provider, price, subscriptionId, principal: billed });
+    const rateMultiplierNanos = this.#services.groups.rateMultiplierNanos(principal.userId, group);
+    this.#call.hold?.settle(0);
+    Object.assign(this.#call, {
+      servingGroup: group,
+      provider,
+      principal: { ...principal, group, rateMultiplierNanos },
+    });
+    await checkBilling(this.#call, this.#services);
     this.#failover = this.#failover.inGroup(this.#services.settings(), requestIn(this.#call, group));
     this.#call.trace.add({ step: "retry", how: `fallback-group:${group.id}`, delayMs: 0 });
     return true;

@@ -37,7 +37,8 @@ async function run(inbound: InboundCall & Watched, services: GatewayServices): P
     const checked = checkClient(parsed, services);
     keepTrace(checked, services);
     const admitted = await admit(checked, scope, services);
-    funded = checkBilling(admitted, services);
+    const billed = checkBilling(admitted, services);
+    funded = billed instanceof Promise ? await billed : billed;
     const delivered = await deliver(funded, attempts, scope, services);
     settle(funded, attempts, delivered, services);
     return respond(delivered, funded, scope);

@@ -1,6 +1,7 @@
 import type { AccountHealth } from "#accounts/account-health.ts";
 import type { AccountSelector } from "#accounts/select-account.ts";
 import type { Eligibility } from "#billing/eligibility.ts";
+import type { HoldDesk } from "#billing/hold-desk.ts";
 import type { Ledger } from "#billing/ledger.ts";
 import type { PriceBook } from "#billing/price-book.ts";
 import type { Coordination } from "#coordination/coordination.ts";
@@ -35,8 +36,8 @@ export interface GatewayServices {
   readonly errorRules: () => readonly ErrorRule[];
   readonly traces: RecentTraces;
   readonly prices: Pick<PriceBook, "priceOf">;
-  /** Whether requests are refused for money; else they are only metered. */
-  readonly isBilled: boolean;
+  /** Sets money aside for requests; undefined where they are only metered, and none is refused for money. */
+  readonly holdDesk: Pick<HoldDesk, "take" | "noteAnswer"> | undefined;
   readonly ledger: Pick<Ledger, "record" | "checkRoom">;
   readonly parser: Pick<ParsePool, "read">;
   readonly send: Send;

@@ -1,8 +1,10 @@
-import type { UsageStatus } from "#domain/usage-record.ts";
+import type { TokenUsage, UsageStatus } from "#domain/usage-record.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { EventBoundary } from "#kernel/event-boundary.ts";
 import { Fault } from "#kernel/fault.ts";
+import type { FaultCode } from "#kernel/fault-codes.ts";
 import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
+import { Wakeup } from "#kernel/wakeup.ts";
 import type { StreamError, StreamMeter } from "#protocols/stream-meter.ts";
 import type { StreamEnding } from "./call-stages.ts";
 import type { UpstreamCall } from "./upstream-call.ts";
@@ -12,6 +14,9 @@ const METER_LEAD_BYTES_MAX = 1_048_576;
 
 /** How far into a stream the model is looked for, in bytes. */
 const RENAME_BYTES_MAX = 65_536;
+
+/** How often it is told what the answer has used so far, in bytes of it: some hundred tokens. */
+const USED_STEP_BYTES = 4_096;
 
 const BLANK_LINE = new TextEncoder().encode("\n\n");
 
@@ -45,6 +50,8 @@ interface RelayParts {
   readonly readError: (error: StreamError) => Fault;
   /** Gives events in which the model is named as the client has named it; undefined: they do not name it. */
   readonly rename: ((events: Uint8Array) => Uint8Array | undefined) | undefined;
+  /** Told now and then what the answer has used so far; undefined: nobody wants to know. */
+  readonly onUsed: ((usage: TokenUsage) => void) | undefined;
   /** The client's side has ended: its last byte has gone, or it has left. */
   readonly onClientEnd: () => void;
 }
@@ -88,8 +95,9 @@ export class StreamRelay {
   #firstTokenAt: number | undefined;
   #fault: Fault | undefined;
   #takenBytes = 0;
-  #wakeMeter: (() => void) | undefined;
-  #wakeClient: (() => void) | undefined;
+  readonly #meterWakeup = new Wakeup();
+  readonly #clientWakeup = new Wakeup();
+  #toldBytes = 0;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
   #rename: RelayParts["rename"];
   #hasBegun = false;
@@ -120,6 +128,11 @@ export class StreamRelay {
   /** When the first piece of content came, in monotonic milliseconds. */
   get firstTokenAt(): number | undefined {
     return this.#firstTokenAt;
+  }
+
+  /** Ends an answer that must not go on: the client is told why, in an event. */
+  breakOff(code: FaultCode): void {
+    this.#parts.call.cancel(code);
   }
 
   /** The client has gone, or has not read for too long. */
@@ -215,7 +228,7 @@ export class StreamRelay {
       clearTimeout(this.#drainTimer);
       call.finish();
       this.#hasMeterEnded = true;
-      this.#letClientRun();
+      this.#clientWakeup.wake();
       if (this.#hasClientLeft) void this.#report();
     }
   }
@@ -249,40 +262,32 @@ export class StreamRelay {
     const { meter, clock, readError } = this.#parts;
     this.#meteredBytes += chunk.length;
     meter.push(chunk);
-    this.#letClientRun();
+    this.#clientWakeup.wake();
     if (this.#firstTokenAt === undefined && meter.hasContent) this.#firstTokenAt = clock.monotonic();
+    if (this.#meteredBytes - this.#toldBytes >= USED_STEP_BYTES) this.#tellUsed();
     if (this.#hasBegun) return;
     if (meter.hasContent || meter.isWhole || this.#meteredBytes > METER_LEAD_BYTES_MAX) this.#letBegin();
     else if (meter.error !== undefined) throw readError(meter.error);
   }
 
+  #tellUsed(): void {
+    this.#toldBytes = this.#meteredBytes;
+    this.#parts.onUsed?.(this.#parts.meter.usageSoFar);
+  }
+
   async #clientCatchesUp(): Promise<void> {
     this.#parts.call.expectNothing();
-    while (this.#meteredBytes - this.#deliveredBytes > METER_LEAD_BYTES_MAX) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wakeMeter = resolve;
-      await promise;
-    }
+    while (this.#meteredBytes - this.#deliveredBytes > METER_LEAD_BYTES_MAX) await this.#meterWakeup.wait();
   }
 
   #letMeterRun(bytes: number): void {
     this.#deliveredBytes += bytes;
-    this.#wakeMeter?.();
-    this.#wakeMeter = undefined;
+    this.#meterWakeup.wake();
   }
 
   /** Both branches get the same chunks; the meter's turn may come a moment later. */
   async #meterCatchesUp(): Promise<void> {
-    while (this.#meteredBytes < this.#takenBytes && !this.#hasMeterEnded) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wakeClient = resolve;
-      await promise;
-    }
-  }
-
-  #letClientRun(): void {
-    this.#wakeClient?.();
-    this.#wakeClient = undefined;
+    while (this.#meteredBytes < this.#takenBytes && !this.#hasMeterEnded) await this.#clientWakeup.wait();
   }
 
   /** Says how the answer ends, and returns when those who asked have heard it. */
@@ -290,7 +295,7 @@ export class StreamRelay {
     const { meter } = this.#parts;
     this.#ending.resolve({
       status: this.#status(),
-      usage: meter.usage,
+      usage: meter.isWhole ? meter.usage : meter.usageSoFar,
       usageComplete: meter.isWhole,
       bytes: this.#meteredBytes,
       firstTokenAt: this.#firstTokenAt,
@@ -302,6 +307,7 @@ export class StreamRelay {
     if (this.#hasClientLeft) return "client_gone";
     if (this.#parts.meter.isWhole) return "completed";
     const code = this.#fault?.code;
+    if (code === "billing.exhausted") return "exhausted";
     return code === "upstream.stalled" || code === "upstream.timeout" ? "upstream_stalled" : "upstream_broke";
   }
 }

@@ -53,6 +53,8 @@ export const FAULTS = {
   "billing.subscription_expired": client(403, "The subscription has expired"),
   "billing.subscription_limit": client(429, "A limit of the subscription is reached, please retry later"),
   "billing.balance_exhausted": client(403, "Insufficient balance"),
+  "billing.exhausted": client(402, "What pays for this request is used up; the answer ends here"),
+  "billing.holds_full": gateway(503, "Too many requests are under way, please retry later"),
   "billing.model_unpriced": client(400, "The requested model has no price on this gateway"),
   "billing.journal_full": gateway(503, "Usage cannot be recorded at the moment, please retry later"),
   "select.no_account": gateway(503, "No account is available for this request, please retry later"),

@@ -19,6 +19,8 @@ export interface StreamMeter {
   end(): void;
   /** What the upstream has reported so far. */
   readonly usage: TokenUsage;
+  /** The same, with a guess at the output that has passed where the upstream has not reported it yet. */
+  readonly usageSoFar: TokenUsage;
   /** The first piece of content has passed. */
   readonly hasContent: boolean;
   /** The answer has come to its proper end. */

@@ -87,13 +87,16 @@ interface LedgerBatch {
 /** What an HTTP thread tells the ledger: a batch, or that what it handed over is wanted booked at once. */
 export type LedgerMessage = LedgerBatch | "hurry";
 
-/** The number of a batch that is booked, with all before it. */
-export type LedgerAnswer = number;
+/** A batch is booked, with all before it; and what the transactions have changed that it was part of. */
+export interface LedgerAnswer {
+  readonly batch: number;
+  readonly changes: readonly Booked[];
+}
 
 /** What the main thread may ask of the ledger thread. */
 export interface LedgerThreadApi extends CrewMember {
   start(init: LedgerThreadInit): Promise<void>;
-  /** Takes {@link LedgerMessage}s in over this port, and answers each batch with its number once it is booked. */
+  /** Takes {@link LedgerMessage}s in over this port, and gives each batch a {@link LedgerAnswer} once it is booked. */
   connect(port: MessagePort): void;
   close(): Promise<void>;
 }

@@ -60,7 +60,7 @@ describe("records that come close together", () => {
       books.booker.add([line], () => undefined);
       await settle();
     }
-    books.booker.add(["d"], done.resolve);
+    books.booker.add(["d"], () => done.resolve());
     expect(books.transactions.length).toBe(1);
     await done.promise;
     expect(books.transactions).toEqual([["first"], ["a", "b", "c", "d"]]);

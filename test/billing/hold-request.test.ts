@@ -48,6 +48,7 @@ test("a request is funded by all of its purses or holds nothing", async () => {
     granted: false,
     refusal: "unaffordable",
     freeNanos: 50,
+    heldNanos: 0,
     purse: key,
   });
   expect(held()).toEqual([0, 0]);

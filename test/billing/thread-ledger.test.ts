@@ -45,7 +45,7 @@ class FakeDoor implements LedgerDoor {
   }
 
   record(batch: number, lines: readonly string[]): void {
-    this.batches.push([batch, lines.map((line) => (JSON.parse(line) as { request_id: string }).request_id)]);
+    this.batches.push([batch, lines.map(idOf)]);
     for (const resolve of this.#arrived.splice(0)) resolve();
   }
 
@@ -76,15 +76,32 @@ class Stage extends JournalFolder {
   readonly disk = new FakeDisk();
 
   /** A ledger with a door. */
-  ledger(options: Partial<ThreadJournalOptions> = {}): { ledger: ThreadLedger; door: FakeDoor } {
+  ledger(options: Partial<ThreadJournalOptions> = {}): Life {
     const { clock, log } = this;
     const disk: Disk = { truncate: this.disk.truncate, write: (...given) => this.disk.write(...given) };
-    const ledger = new ThreadLedger({ journal: this.open({ clock, disk, ...options }), clock, log });
+    const journal = this.open({ clock, disk, ...options });
+    const unbooked = new Set<string>();
+    for (const line of journal.peek()) unbooked.add(idOf(line));
+    const told: string[] = [];
+    const onBooked = (lines: readonly string[]): void => void told.push(...lines.map(idOf));
+    const ledger = new ThreadLedger({ journal, clock, log, onBooked });
     const door = new FakeDoor();
     ledger.connect(door);
-    return { ledger, door };
+    return { ledger, door, unbooked, told };
   }
 }
+
+/** A thread's part from its start to its death. */
+interface Life {
+  readonly ledger: ThreadLedger;
+  readonly door: FakeDoor;
+  /** What the journal had when it began. */
+  readonly unbooked: ReadonlySet<string>;
+  /** Records it was told of as booked. */
+  readonly told: string[];
+}
+
+const idOf = (line: string): string => (JSON.parse(line) as { request_id: string }).request_id;
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `r${index}`);
 
@@ -190,7 +207,9 @@ class RandomLives {
   deaths = 0;
   readonly #stage: Stage;
   readonly #shuffle: Shuffle;
-  #current: ReturnType<Stage["ledger"]>;
+  #current: Life;
+  /** What this life has to be told of. */
+  #expected = new Set<string>();
   #settled = 0;
   #recorded = 0;
 
@@ -220,11 +239,25 @@ class RandomLives {
     jest.advanceTimersByTime(1_000);
     while (this.#settled < this.#current.door.batches.length) this.#book(1);
     expect(this.#current.ledger.backlog()).toEqual({ records: 0, bytes: 0, oldestMs: 0 });
+    this.#checkTold();
+    expect(this.#expected.size).toBe(0);
     this.#current.ledger.close();
   }
 
   #record(count: number): void {
-    for (let n = 0; n < count; n++) this.#current.ledger.record(recordOf(`r${this.#recorded++}`));
+    for (let n = 0; n < count; n++) {
+      const id = `r${this.#recorded++}`;
+      this.#expected.add(id);
+      this.#current.ledger.record(recordOf(id));
+    }
+  }
+
+  /** Each record is told of once, and only after it was booked. */
+  #checkTold(): void {
+    for (const id of this.#current.told.splice(0)) {
+      expect(this.booked.has(id)).toBe(true);
+      expect(this.#expected.delete(id)).toBe(true);
+    }
   }
 
   #book(count: number): void {
@@ -233,6 +266,7 @@ class RandomLives {
       for (const id of ids) this.booked.add(id);
       this.#settled++;
       ledger.booked(batch);
+      this.#checkTold();
     }
   }
 
@@ -241,6 +275,7 @@ class RandomLives {
     if (!this.#current.ledger.canAccept()) return;
     jest.clearAllTimers();
     this.#current = this.#stage.ledger();
+    this.#expected = new Set(this.#current.unbooked);
     this.#settled = 0;
     this.deaths++;
   }

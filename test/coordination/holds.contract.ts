@@ -47,6 +47,7 @@ export function describeHolds(name: string, open: (clock: HandClock) => Holds): 
         granted: false,
         refusal: "unaffordable",
         freeNanos: 30,
+        heldNanos: 70,
       });
       await granted(ask(purse, 30));
     });

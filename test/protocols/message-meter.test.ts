@@ -33,3 +33,24 @@ test("an event with more data than is ever needed is passed over, and what was r
   expect(meter.usage).toMatchObject({ inputTokens: 7, outputTokens: 20 });
   expect(meter.isWhole).toBe(true);
 });
+
+test("output that has passed is guessed at until the upstream reports it", () => {
+  const meter = new MessageMeter();
+  const push = (event: string, data: unknown): void =>
+    meter.push(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+  push("message_start", { message: { usage: { input_tokens: 7, output_tokens: 1 } } });
+  expect(meter.usageSoFar).toMatchObject({ inputTokens: 7, outputTokens: 1 });
+  let guess = 0;
+  for (let index = 0; index < 10; index++) {
+    const delta = { type: "text_delta", text: "x".repeat(35) };
+    push("content_block_delta", { type: "content_block_delta", index: 0, delta });
+    expect(meter.usageSoFar.outputTokens).toBeGreaterThan(guess);
+    guess = meter.usageSoFar.outputTokens;
+  }
+  expect(guess).toBeGreaterThan(50);
+  expect(guess).toBeLessThan(200);
+  expect(meter.usage.outputTokens).toBe(1);
+  push("message_delta", { usage: { output_tokens: 3 } });
+  expect(meter.usageSoFar).toEqual(meter.usage);
+  expect(meter.usage.outputTokens).toBe(3);
+});

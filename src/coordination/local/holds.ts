@@ -70,14 +70,14 @@ export class LocalHolds implements Holds {
     const place = this.#free.pop();
     if (row === undefined || place === undefined) {
       if (place !== undefined) this.#free.push(place);
-      return { granted: false, refusal: "capacity", freeNanos: 0 };
+      return { granted: false, refusal: "capacity", freeNanos: 0, heldNanos: 0 };
     }
     const purses = this.#purses;
     const missing = this.#memory.locked(row, this.#thread, () => {
       if (amountNanos > 0) {
         purses.show(row, request.books);
         const freeNanos = this.#freeFor(row, amountNanos, nowMs);
-        if (amountNanos > freeNanos) return { freeNanos };
+        if (amountNanos > freeNanos) return { freeNanos, heldNanos: purses.heldNanos(row) };
       }
       purses.notePlace(this.#thread, place);
       purses.add(row, place, amountNanos, expiresAtMs);
@@ -85,7 +85,7 @@ export class LocalHolds implements Holds {
     });
     if (missing !== undefined) {
       this.#free.push(place);
-      return { granted: false, refusal: "unaffordable", freeNanos: missing.freeNanos };
+      return { granted: false, refusal: "unaffordable", ...missing };
     }
     const hold = new LocalHold(this, request, { row, place });
     this.#open.add(hold);

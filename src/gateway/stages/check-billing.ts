@@ -1,3 +1,4 @@
+import type { RequestHold } from "#billing/hold-request.ts";
 import type { ModelPrice } from "#billing/prices.ts";
 import { unpricedFault } from "#billing/unpriced.ts";
 import type { Group } from "#domain/group.ts";
@@ -7,14 +8,42 @@ import type { GatewayServices } from "#gateway/services.ts";
 
 /**
  * Checks that the request may be paid for, after the wait for a slot, because a balance may have run out
- * meanwhile, and fixes the price it is billed by.
+ * meanwhile, fixes the price it is billed by, and sets aside what it may cost. At once, where the holds are in
+ * this process.
  *
- * @throws Fault `billing.*`.
+ * @throws Fault `billing.*`; where it answers at once, it throws at once.
  */
-export function checkBilling<C extends ParsedCall>(call: C, services: GatewayServices): C & Funded {
+export function checkBilling<C extends ParsedCall>(
+  call: C,
+  services: GatewayServices,
+): (C & Funded) | Promise<C & Funded> {
   const { principal } = call;
   const { subscriptionId } = services.eligibility.check(principal, services.clock.now());
-  return Object.assign(call, { subscriptionId, price: priceFor(call, principal.group, services) });
+  const price = priceFor(call, principal.group, services);
+  const hold = holdFor(call, { subscriptionId, price }, services);
+  return hold instanceof Promise
+    ? hold.then((taken) => Object.assign(call, { subscriptionId, price, hold: taken }))
+    : Object.assign(call, { subscriptionId, price, hold });
+}
+
+/** The money for a request, set aside; undefined where it costs nothing or nothing is billed. */
+function holdFor(
+  call: ParsedCall,
+  { subscriptionId, price }: Omit<Funded, "hold">,
+  { holdDesk }: GatewayServices,
+): RequestHold | undefined | Promise<RequestHold> {
+  if (holdDesk === undefined || price === undefined || call.operation !== "messages") return undefined;
+  const { requestId, principal, model, body, maxTokens, signal } = call;
+  return holdDesk.take({
+    requestId,
+    principal,
+    subscriptionId,
+    model,
+    price,
+    bodyBytes: body.length,
+    maxTokens,
+    signal,
+  });
 }
 
 /**
@@ -23,13 +52,13 @@ export function checkBilling<C extends ParsedCall>(call: C, services: GatewaySer
  *
  * @throws Fault `billing.model_unpriced` when it would have to be billed and nothing has a price for it.
  */
-export function priceFor(
+function priceFor(
   { model, operation }: ParsedCall,
   group: Group,
-  { prices, groups, isBilled }: GatewayServices,
+  { prices, groups, holdDesk }: GatewayServices,
 ): ModelPrice | undefined {
   const price = prices.priceOf(group.platform, model) ?? mappedPrice(model, group, { prices, groups });
-  if (price === undefined && isBilled && operation === "messages") throw unpricedFault(model);
+  if (price === undefined && holdDesk !== undefined && operation === "messages") throw unpricedFault(model);
   return price;
 }
 

@@ -1,6 +1,7 @@
 import type { SelectedAccount } from "#accounts/select-account.ts";
+import { costOf } from "#billing/prices.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
-import type { ParsedCall, Reply, StreamedReply } from "#gateway/call-stages.ts";
+import type { Funded, ParsedCall, Reply, StreamedReply } from "#gateway/call-stages.ts";
 import { readBounded } from "#gateway/read-bounded.ts";
 import { faultEvent } from "#gateway/render-fault.ts";
 import type { GatewayServices } from "#gateway/services.ts";
@@ -20,7 +21,7 @@ const ERROR_BYTES_MAX = 2_097_152;
  * @throws Fault `upstream.*` with a verdict on what may be tried next; `admit.client_gone`.
  */
 export async function forward(
-  call: ParsedCall,
+  call: ParsedCall & Funded,
   attempt: Attempt,
   scope: RequestScope,
   services: GatewayServices,
@@ -68,7 +69,7 @@ export interface Attempt extends SelectedAccount, HeldAccount {
 }
 
 interface StreamParts {
-  readonly call: ParsedCall;
+  readonly call: ParsedCall & Funded;
   readonly response: Response;
   readonly stream: ReadableStream<Uint8Array>;
   readonly upstreamCall: UpstreamCall;
@@ -81,6 +82,8 @@ async function relayStream(
   scope: RequestScope,
   { clock, limits, stallWatch }: GatewayServices,
 ): Promise<StreamedReply> {
+  const { hold, price } = call;
+  const { rateMultiplierNanos } = call.principal;
   const relay = new StreamRelay({
     upstream: stream,
     meter: call.provider.openMeter(),
@@ -92,8 +95,10 @@ async function relayStream(
     renderFault: (fault) => faultEvent(fault, call),
     readError: call.provider.readStreamError,
     rename: isRenamed ? (events) => call.provider.renameModelInEvents(events, call.model) : undefined,
+    onUsed: hold && ((usage) => hold.noteUsed(Number(price ? costOf(price, usage, rateMultiplierNanos) : 0))),
     onClientEnd: () => scope.close(),
   });
+  if (hold !== undefined) hold.onExhausted = () => relay.breakOff("billing.exhausted");
   await relay.begun;
   const headers = call.provider.relayHeaders(response.headers);
   headers["cache-control"] = "no-cache";

@@ -47,8 +47,9 @@ export function settle(
 }
 
 /** Counts and logs a request that was answered here and costs nothing. */
-function settleLocal(call: ParsedCall, { status }: Reply, { clock, log, metrics }: GatewayServices): void {
+function settleLocal(call: BilledCall, { status }: Reply, { clock, log, metrics }: GatewayServices): void {
   const durationMs = clock.monotonic() - call.startedAt;
+  call.hold?.settle(0);
   metrics.requestEnded(call.operation, status, durationMs);
   logRequest(log, { call, durationMs, httpStatus: status });
 }
@@ -98,12 +99,15 @@ function endingOf(reply: Reply & { kind: "whole" }, clientSignal: AbortSignal): 
 }
 
 function finish(call: BilledCall, attempts: AttemptLog, outcome: Outcome, services: GatewayServices): void {
-  const { clock, ledger, log, metrics } = services;
+  const { clock, holdDesk, ledger, log, metrics } = services;
   const { httpStatus, fault } = outcome;
   const durationMs = clock.monotonic() - call.startedAt;
   const isBooked = call.operation === "messages";
   const record = isBooked ? recordOf(call, attempts, { ...outcome, durationMs }) : undefined;
+  // Before the record: what is on record is counted, at every moment.
+  call.hold?.settle(Number(record?.costNanos ?? 0n));
   if (record !== undefined) {
+    if (record.status === "completed") holdDesk?.noteAnswer(record.apiKeyId, record.model, record);
     ledger.record(record);
     metrics.usage(record);
   }

@@ -12,6 +12,13 @@ const LINE_BYTES_MAX = 1_048_576;
 /** Most data of one event that is kept, in bytes, over all its lines; an event with more is passed over. */
 const EVENT_BYTES_MAX = 1_048_576;
 
+/**
+ * What stands around the text in the data of a `content_block_delta`, in bytes, and how many bytes of text make
+ * one token; see `input_tokens` in https://platform.claude.com/docs/en/about-claude/glossary#tokens.
+ */
+const DELTA_FRAME_BYTES = 76;
+const BYTES_PER_TOKEN = 3.5;
+
 /** Events whose data is read; of all others only the name matters. */
 const READ_EVENTS: ReadonlySet<string> = new Set(["", "message_start", "message_delta", "error"]);
 
@@ -27,6 +34,9 @@ export class MessageMeter implements StreamMeter {
   hasContent = false;
   isWhole = false;
   error: StreamError | undefined;
+  #deltas = 0;
+  #deltaBytes = 0;
+  #isOutputReported = false;
   #event = "";
   #data: string[] = [];
   /** Bytes of this event's data, line ends included; 0 when it has none. */
@@ -34,6 +44,14 @@ export class MessageMeter implements StreamMeter {
   #carried: Uint8Array[] = [];
   #carriedBytes = 0;
   readonly #decoder = new TextDecoder();
+
+  get usageSoFar(): TokenUsage {
+    if (this.#isOutputReported) return this.usage;
+    // A delta has a token at least.
+    const textBytes = Math.max(0, this.#deltaBytes - this.#deltas * DELTA_FRAME_BYTES);
+    const guess = Math.max(this.#deltas, Math.ceil(textBytes / BYTES_PER_TOKEN));
+    return { ...this.usage, outputTokens: Math.max(this.usage.outputTokens, guess) };
+  }
 
   push(chunk: Uint8Array): void {
     let start = 0;
@@ -92,19 +110,31 @@ export class MessageMeter implements StreamMeter {
     this.#dataBytes = 0;
     if (data.length > 0) this.#data = [];
     if (dataBytes === 0) return;
-    if (event === "content_block_delta") this.hasContent = true;
+    if (event === "content_block_delta") this.#countDelta(dataBytes);
     else if (event === "message_stop") this.isWhole = true;
-    else if (data.length > 0) this.#read(event, data.join("\n"));
+    else if (data.length > 0) this.#read(event, data.join("\n"), dataBytes);
   }
 
-  #read(event: string, data: string): void {
+  #countDelta(dataBytes: number): void {
+    this.hasContent = true;
+    this.#deltas++;
+    this.#deltaBytes += dataBytes;
+  }
+
+  #read(event: string, data: string, dataBytes: number): void {
     const content = parsed(data);
     const type = event === "" ? content["type"] : event;
     if (type === "message_start") this.usage = mergeUsage(this.usage, asRecord(content["message"])["usage"]);
-    else if (type === "message_delta") this.usage = mergeUsage(this.usage, content["usage"]);
-    else if (type === "content_block_delta") this.hasContent = true;
+    else if (type === "message_delta") this.#readDelta(content["usage"]);
+    else if (type === "content_block_delta") this.#countDelta(dataBytes);
     else if (type === "message_stop") this.isWhole = true;
     else if (type === "error") this.error = errorOf(content);
+  }
+
+  /** Its `output_tokens` are those of the whole answer. */
+  #readDelta(usage: unknown): void {
+    this.usage = mergeUsage(this.usage, usage);
+    this.#isOutputReported ||= typeof asRecord(usage)["output_tokens"] === "number";
   }
 }
 

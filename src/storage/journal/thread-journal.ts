@@ -22,6 +22,8 @@ const SEGMENTS_MIN = 8;
 const NEARLY_FULL = 0.9;
 /** How often the disk is made to take what was written, where that is wanted, in milliseconds. */
 const SYNC_MS = 1_000;
+/** Lines that are looked at in one step. */
+const PEEK_LINES = 256;
 const REASON_LENGTH_MAX = 200;
 
 type Fill = "roomy" | "nearly_full" | "full";
@@ -193,6 +195,22 @@ export class ThreadJournal {
       if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
       this.#options.log.error("journal.file_missing", { file: segment.path, bytes: size });
       return undefined;
+    }
+  }
+
+  /**
+   * All lines that are there to be read, which stay so.
+   *
+   * @throws Error of the file system.
+   */
+  *peek(): Generator<string> {
+    const [cursor, unread] = [this.#cursor, this.#unread];
+    try {
+      for (let read = this.next(PEEK_LINES); read !== undefined; read = this.next(PEEK_LINES))
+        yield* read.lines;
+    } finally {
+      this.#cursor = cursor;
+      this.#unread = unread;
     }
   }
 
