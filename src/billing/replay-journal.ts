@@ -12,7 +12,7 @@ interface ReplayParts extends Omit<BookerParts, "onBooked" | "log"> {
   readonly limitMs: number;
 }
 
-const NOTHING = { balances: [], quotas: [], windows: [], spends: [], conflicts: 0 };
+const NOTHING = { balances: [], quotas: [], subscriptions: [], windows: [], spends: [], conflicts: 0 };
 
 /**
  * Books what a process before this one has recorded and not booked, so that balances are right before the

@@ -27,10 +27,22 @@ export type BookedWindow = Revised &
     | { readonly kind: "subscription"; readonly id: SubscriptionId; readonly span: SubscriptionSpan }
   );
 
-/** How things are after a booking: amounts that it changed, as they are now, so that hearing twice is hearing once. */
+/** A subscription, whose amounts are its windows. */
+interface BookedSubscription extends Revised {
+  readonly subscriptionId: SubscriptionId;
+}
+
+/**
+ * How things are after a booking, so that hearing twice is hearing once: of every user, API key and subscription
+ * that a record names, whether the record was booked now, had been booked before, or is in conflict with another.
+ * Those that were deleted are left out.
+ */
 export interface Booked {
   readonly balances: readonly BookedBalance[];
   readonly quotas: readonly BookedQuota[];
+  readonly subscriptions: readonly BookedSubscription[];
+  /** Every window that has begun, ended or not. */
   readonly windows: readonly BookedWindow[];
+  /** Only of quarters that the booking changed. */
   readonly spends: readonly QuarterSpend[];
 }

@@ -4,7 +4,7 @@ import type { AccountId, UserId } from "#domain/ids.ts";
 import type { Log } from "#kernel/log.ts";
 import { Shuffle } from "../coordination/shuffle.ts";
 
-const NOTHING = { balances: [], quotas: [], windows: [], spends: [], conflicts: 0 };
+const NOTHING = { balances: [], quotas: [], subscriptions: [], windows: [], spends: [], conflicts: 0 };
 
 /** A database that takes what it is given, unless told otherwise, and remembers it. */
 class FakeBooks {

@@ -3,7 +3,7 @@ import { replayJournal } from "#billing/replay-journal.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { JournalFolder, readAll } from "#support/journal-folder.ts";
 
-const NOTHING = { balances: [], quotas: [], windows: [], spends: [], conflicts: 0 };
+const NOTHING = { balances: [], quotas: [], subscriptions: [], windows: [], spends: [], conflicts: 0 };
 const LINES = Array.from({ length: 10_000 }, (_, index) => `{"request_id":"r${index}"}`);
 
 /** A folder in which a process before this one has left its records. */

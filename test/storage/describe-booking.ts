@@ -5,11 +5,19 @@ import type { UsageRecord } from "#domain/usage-record.ts";
 import { migrate } from "#storage/migrate.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
 import type { TestServer } from "#support/servers.ts";
-import { newCast, recordOf, unique } from "./records.ts";
+import { newCast, newSubscription, recordOf, unique } from "./records.ts";
 
 const START_MS_MAX = 60_000;
 
-const NOTHING = { inserted: 0, conflicts: 0, balances: [], quotas: [], windows: [], spends: [] };
+const NOTHING = {
+  inserted: 0,
+  conflicts: 0,
+  balances: [],
+  quotas: [],
+  subscriptions: [],
+  windows: [],
+  spends: [],
+};
 
 /** What every engine promises about usage and the money it costs. */
 export function describeBooking(engine: string, start: () => Promise<TestServer>): void {
@@ -42,9 +50,56 @@ export function describeBooking(engine: string, start: () => Promise<TestServer>
       expect(second.inserted).toBe(1);
       expect(second.balances).toEqual([{ userId: cast.userId, balanceNanos: 999_999_877n, revision: 2 }]);
       expect(second.quotas).toEqual([{ apiKeyId: cast.apiKeyId, usedNanos: 123n, revision: 2 }]);
-      expect(await book(records)).toEqual(NOTHING);
+      const again = await book(records);
+      expect([again.inserted, again.conflicts, again.spends]).toEqual([0, 0, []]);
+      expect([again.balances, again.quotas]).toEqual([second.balances, second.quotas]);
       expect((await storage.apiKeys.get(cast.apiKeyId))?.quotaUsedNanos).toBe(123n);
       expect((await storage.users.get(cast.userId))?.balanceNanos).toBe(999_999_877n);
+    });
+
+    test("tells how everything stands that a record names: booked now, before, in conflict or free", async () => {
+      const [payer, rival] = await Promise.all([newCast(storage), newCast(storage)]);
+      const { id: subscriptionId } = await newSubscription(storage, payer);
+      const paid = recordOf(payer, { subscriptionId, costNanos: 7n });
+      const first = await book([paid, recordOf(payer, { costNanos: 2n })]);
+      expect(first.subscriptions).toEqual([{ subscriptionId, revision: 1 }]);
+      const shown = first.windows.map(({ kind, usedNanos }) => `${kind} ${usedNanos}`).sort();
+      expect(shown).toEqual([...Array(3).fill("key 9"), ...Array(3).fill("subscription 7")]);
+      const again = await book([paid]);
+      const { balances, quotas, subscriptions } = again;
+      expect({ balances, quotas, subscriptions }).toEqual({
+        balances: first.balances,
+        quotas: first.quotas,
+        subscriptions: first.subscriptions,
+      });
+      expect(new Set(again.windows)).toEqual(new Set(first.windows));
+      const conflict = await book([paid, { ...paid, ...rival, subscriptionId: undefined }]);
+      expect([conflict.inserted, conflict.conflicts]).toEqual([0, 1]);
+      expect(conflict.balances).toContainEqual({
+        userId: rival.userId,
+        balanceNanos: 1_000_000_000n,
+        revision: 0,
+      });
+      expect(conflict.quotas).toContainEqual({ apiKeyId: rival.apiKeyId, usedNanos: 0n, revision: 0 });
+      expect(conflict.subscriptions).toEqual(first.subscriptions);
+      const free = await book([recordOf(rival, { costNanos: 0n })]);
+      expect(free.quotas).toEqual([{ apiKeyId: rival.apiKeyId, usedNanos: 0n, revision: 1 }]);
+      expect(free.windows).toEqual([]);
+    });
+
+    test("what bookings at the same time tell of a balance is what it was at their revision", async () => {
+      const cast = await newCast(storage);
+      const record = recordOf(cast);
+      const bookings = await Promise.all(
+        Array.from({ length: 8 }, (_, at) => book([at % 2 === 0 ? record : recordOf(cast)])),
+      );
+      // Every booking but those of the same record takes one nano-dollar.
+      for (const { balances } of bookings) {
+        expect(balances.map(({ balanceNanos, revision }) => balanceNanos + BigInt(revision))).toEqual([
+          1_000_000_000n,
+        ]);
+      }
+      expect((await storage.users.get(cast.userId))?.balanceNanos).toBe(999_999_995n);
     });
 
     test("the same records booked from both sides at once are charged once", async () => {
@@ -81,7 +136,7 @@ export function describeBooking(engine: string, start: () => Promise<TestServer>
       const orphan = recordOf({ ...cast, userId: 999_999_999 as UserId });
       const { inserted, balances } = await book([unpriced, orphan]);
       expect(inserted).toBe(2);
-      expect(balances).toEqual([]);
+      expect(balances).toEqual([{ userId: cast.userId, balanceNanos: 1_000_000_000n, revision: 0 }]);
       const [row] = (await storage.usage.list({ requestId: unpriced.requestId }, { limit: 1 })).rows;
       expect(row).toMatchObject({
         costNanos: null,

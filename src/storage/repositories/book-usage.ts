@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Booked } from "#domain/booked.ts";
-import type { AccountId, ApiKeyId, UserId } from "#domain/ids.ts";
+import type { AccountId, ApiKeyId, SubscriptionId, UserId } from "#domain/ids.ts";
 import { QUARTER_MS } from "#domain/quarter-spend.ts";
 import { KEY_SPANS, SUBSCRIPTION_SPANS } from "#domain/spend-window.ts";
 import type { Database } from "#storage/engines/postgres.ts";
@@ -32,6 +32,7 @@ interface Answer extends Record<string, unknown> {
   readonly inserted: number;
   readonly balances: readonly AmountAnswer[];
   readonly quotas: readonly AmountAnswer[];
+  readonly subscriptions: readonly { readonly id: number; readonly revision: number }[];
   readonly windows: readonly WindowAnswer[];
   readonly spends: readonly { readonly id: number; readonly ms: number; readonly nanos: number }[];
 }
@@ -43,24 +44,29 @@ interface AmountAnswer {
 }
 
 const GIVEN = (lines: readonly string[]) => sql`
-  given as materialized (
-    select distinct on (request_id) *
+  offered as materialized (
+    select *
     from rows from (json_to_recordset((${`[${lines.join(",")}]`}::text)::json) as (${LINE_COLUMNS}))
       with ordinality as line
-    order by request_id, ordinality
+  ), given as materialized (
+    select distinct on (request_id) * from offered order by request_id, ordinality
   )`;
 
-/** Rows are locked in this order, each kind by its key, before anything is written. */
+/**
+ * Rows are locked in this order, each kind by its key, before anything is written. They are read as they are once
+ * their lock is held, and so those that the booking does not change are then as they are after it.
+ */
 const LOCKED = sql`
   locked_users as materialized (
-    select id from ${users} where id in (select user_id from given) order by id for no key update
+    select id, balance_nanos, revision from ${users}
+    where id in (select user_id from offered) order by id for no key update
   ), locked_keys as materialized (
-    select id, ${windowColumns(KEY_SPANS)} from ${apiKeys}
-    where id in (select api_key_id from given) and (select count(*) from locked_users) >= 0
+    select id, quota_used_nanos, revision, ${windowColumns(KEY_SPANS)} from ${apiKeys}
+    where id in (select api_key_id from offered) and (select count(*) from locked_users) >= 0
     order by id for no key update
   ), locked_subscriptions as materialized (
-    select id, ${windowColumns(SUBSCRIPTION_SPANS)} from ${subscriptions}
-    where id in (select subscription_id from given) and (select count(*) from locked_keys) >= 0
+    select id, revision, ${windowColumns(SUBSCRIPTION_SPANS)} from ${subscriptions}
+    where id in (select subscription_id from offered) and (select count(*) from locked_keys) >= 0
     order by id for no key update
   )`;
 
@@ -90,7 +96,7 @@ const CHARGED = sql`
       from inserted where cost_nanos <> 0 and subscription_id is null group by user_id
     ) charge
     where id = charge.user_id
-    returning id, balance_nanos::text as nanos, revision
+    returning id, balance_nanos, revision
   ), key_use as materialized (
     select *
     from (
@@ -106,7 +112,7 @@ const CHARGED = sql`
       ${windowAssignments(KEY_SPANS, "key_use")}
     from key_use
     where held.id = key_use.id
-    returning held.id, quota_used_nanos::text as nanos, revision, key_use.cost
+    returning held.id, quota_used_nanos, revision
   ), used_subscriptions as (
     update ${subscriptions} as held set
       revision = revision + 1,
@@ -114,14 +120,6 @@ const CHARGED = sql`
     from subscription_windows
     where held.id = subscription_windows.id
     returning held.id, revision
-  ), used_windows as (
-    select kind, id, span, ms, nanos::text, revision
-    from windows
-    join (
-      select 'key' as kind, id, revision from used_keys
-      union all
-      select 'subscription', id, revision from used_subscriptions
-    ) holders using (kind, id)
   ), spent as (
     insert into ${accountSpend} as kept (account_id, quarter, cost_nanos)
     select
@@ -132,6 +130,33 @@ const CHARGED = sql`
     group by 1, 2 order by 1, 2
     on conflict (account_id, quarter) do update set cost_nanos = kept.cost_nanos + excluded.cost_nanos
     returning account_id as id, (extract(epoch from quarter) * 1000)::bigint as ms, cost_nanos as nanos
+  )`;
+
+/** How everything that is named is after the booking. */
+const STANDING = sql`
+  standing_users as (
+    select id, coalesce(charged.balance_nanos, locked.balance_nanos)::text as nanos,
+      coalesce(charged.revision, locked.revision) as revision
+    from locked_users locked left join charged using (id)
+  ), standing_keys as (
+    select id, coalesce(used.quota_used_nanos, locked.quota_used_nanos)::text as nanos,
+      coalesce(used.revision, locked.revision) as revision
+    from locked_keys locked left join used_keys used using (id)
+  ), standing_subscriptions as (
+    select id, coalesce(used.revision, locked.revision) as revision
+    from locked_subscriptions locked left join used_subscriptions used using (id)
+  ), standing_windows as (
+    select
+      kind, id, span, coalesce(windows.ms, start_ms) as ms,
+      coalesce(windows.nanos, used_nanos)::text as nanos, revision
+    from held
+    left join windows using (kind, id, span)
+    join (
+      select 'key' as kind, id, revision from standing_keys
+      union all
+      select 'subscription', id, revision from standing_subscriptions
+    ) holders using (kind, id)
+    where coalesce(windows.ms, start_ms) is not null
   )`;
 
 /**
@@ -149,12 +174,13 @@ export async function bookUsage(
   lines: readonly string[],
 ): Promise<BookedRecords> {
   const [row] = await db.execute<Answer>(sql`
-    with recursive ${GIVEN(lines)}, ${LOCKED}, ${FILED}, ${FOLDED_WINDOWS}, ${CHARGED}
+    with recursive ${GIVEN(lines)}, ${LOCKED}, ${FILED}, ${FOLDED_WINDOWS}, ${CHARGED}, ${STANDING}
     select
       (select count(*)::int from inserted) as inserted,
-      (select coalesce(json_agg(charged), '[]') from charged) as balances,
-      (select coalesce(json_agg(used_keys) filter (where cost <> 0), '[]') from used_keys) as quotas,
-      (select coalesce(json_agg(used_windows), '[]') from used_windows) as windows,
+      (select coalesce(json_agg(standing_users), '[]') from standing_users) as balances,
+      (select coalesce(json_agg(standing_keys), '[]') from standing_keys) as quotas,
+      (select coalesce(json_agg(standing_subscriptions), '[]') from standing_subscriptions) as subscriptions,
+      (select coalesce(json_agg(standing_windows), '[]') from standing_windows) as windows,
       (select coalesce(json_agg(spent), '[]') from spent) as spends`);
   return bookedOf(row);
 }
@@ -170,6 +196,10 @@ function bookedOf(row: Answer | undefined): BookedRecords {
     quotas: (row?.quotas ?? []).map(({ id, nanos, revision }) => ({
       apiKeyId: id as ApiKeyId,
       usedNanos: BigInt(nanos),
+      revision,
+    })),
+    subscriptions: (row?.subscriptions ?? []).map(({ id, revision }) => ({
+      subscriptionId: id as SubscriptionId,
       revision,
     })),
     windows: (row?.windows ?? []).map(windowOf),

@@ -58,7 +58,15 @@ export class UsageRepository {
    */
   async book(lines: readonly string[]): Promise<Booking> {
     if (lines.length === 0) {
-      return { inserted: 0, conflicts: 0, balances: [], quotas: [], windows: [], spends: [] };
+      return {
+        inserted: 0,
+        conflicts: 0,
+        balances: [],
+        quotas: [],
+        subscriptions: [],
+        windows: [],
+        spends: [],
+      };
     }
     const booked = await bookUsage(this.#db, lines);
     // What is booked stays booked if this fails: the batch is offered again, and then only this is left to do.
