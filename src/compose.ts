@@ -14,7 +14,6 @@ import type { RuntimeSettings } from "#domain/settings.ts";
 import { GatewayMetrics } from "#gateway/metrics.ts";
 import { RecentTraces } from "#gateway/recent-traces.ts";
 import type { GatewayLimits, GatewayServices } from "#gateway/services.ts";
-import type { AdminOptions } from "#http/admin/admin-options.ts";
 import { Authenticator } from "#identity/authenticate-key.ts";
 import { systemClock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
@@ -30,18 +29,13 @@ import type { HttpThreadInit, MainThreadApi } from "#threads/messages.ts";
 import { ParsePool } from "#threads/parse-pool.ts";
 import { openUpstream, type Upstream } from "#upstream/send.ts";
 import type { AppOptions } from "./app.ts";
+import { mainThreadOf } from "./main-thread.ts";
 import { openProcessLog } from "./process-log.ts";
 
 /** Connections to the database each HTTP thread opens at most: for the admin API and the snapshot. */
 const CONNECTIONS_MAX = 2;
 /** How exact the time limits of streams are, in milliseconds. */
 const STALL_TICK_MS = 250;
-/** Limits of asking the main thread, in milliseconds. */
-const ANNOUNCE_MS_MAX = 10_000;
-const FLUSH_MS_MAX = 5_000;
-const METRICS_MS_MAX = 5_000;
-const TRACE_MS_MAX = 5_000;
-
 /** One HTTP thread's rooms, put together. The only place that picks backends. */
 export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi>) {
   const { config } = init;
@@ -74,11 +68,10 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
     limits: limitsOf(config),
     state: { isDraining: false },
   };
-  const announceChange: AdminOptions["announceChange"] = (change) =>
-    main.ask("announceChange", ANNOUNCE_MS_MAX, change);
+  const mainThread = mainThreadOf(main);
   const accountJournal = new AccountJournal({
     append: (event) => storage.accountEvents.append(event),
-    announce: (id) => announceChange({ kind: "account", id }),
+    announce: (id) => mainThread.announceChange({ kind: "account", id }),
     log,
   });
   const services = servicesOf({ ...rooms, accountJournal });
@@ -96,19 +89,15 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
       log,
       adminToken: new Secret(init.adminToken),
       checkBaseUrl: rooms.upstream.checkBaseUrl,
-      announceChange,
-      flushLedger: () => main.ask("flushLedger", FLUSH_MS_MAX),
+      ...mainThread,
+      journalBytesMax: config.journalBytesMax,
       slots: rooms.coordination.slots,
       vitals: rooms.coordination.vitals,
       sessions: rooms.coordination.sessions,
       spend: rooms.spend,
-      traceOf: async (requestId) => (await main.ask("trace", TRACE_MS_MAX, requestId)) ?? undefined,
       clock: systemClock,
     },
-    operations: {
-      problems: () => main.ask("problems", METRICS_MS_MAX),
-      metricsText: () => main.ask("metricsText", METRICS_MS_MAX),
-    },
+    operations: mainThread,
   };
   return { ...rooms, services, appOptions };
 }

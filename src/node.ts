@@ -13,6 +13,7 @@ import type {
   LedgerThreadApi,
   ParseThreadApi,
 } from "#threads/messages.ts";
+import { backlogOfAll } from "./ledger-backlog.ts";
 import { logFormatOf } from "./process-log.ts";
 import { metricsText } from "./process-metrics.ts";
 
@@ -137,6 +138,7 @@ export class Node {
         link.serve({
           announceChange: (change: ChangeNotice) => this.#announce(change),
           flushLedger: () => this.#flushLedger(),
+          backlog: () => this.#backlog(),
           trace: (requestId: string) => this.#trace(requestId),
           metricsText: () => this.#metricsText(),
           problems: () => this.#problems(),
@@ -265,13 +267,7 @@ export class Node {
     const answers = await Promise.allSettled(
       this.#http.links.map((link) => link.ask("backlog", METRICS_MS_MAX)),
     );
-    const threads = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
-    return {
-      records: threads.reduce((sum, { records }) => sum + records, 0),
-      bytes: threads.reduce((sum, { bytes }) => sum + bytes, 0),
-      oldestMs: Math.max(0, ...threads.map(({ oldestMs }) => oldestMs)),
-      canAccept: threads.every(({ canAccept }) => canAccept),
-    };
+    return backlogOfAll(answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : [])));
   }
 
   async #problems(): Promise<readonly string[]> {

@@ -107,6 +107,8 @@ export interface MainThreadApi {
   announceChange(change: ChangeNotice): Promise<void>;
   /** Answers when everything that any thread has recorded so far is booked. */
   flushLedger(): Promise<void>;
+  /** How far the books are behind, over all threads. */
+  backlog(): Promise<LedgerBacklog>;
   /** How a recent request came by its answer, whichever thread served it; undefined when none knows it. */
   trace(requestId: string): Promise<object | undefined>;
   /** Everything that is counted, over all threads, in Prometheus' text form. */

@@ -122,6 +122,8 @@ export function appOver(storage: Storage): TestApp {
         if (world.announceFails) throw new Error("the other threads are gone");
         announced.push(change);
       },
+      backlog: async () => ({ records: 3, bytes: 4_096, oldestMs: 1_500, canAccept: true }),
+      journalBytesMax: 1_000_000,
       flushLedger: async () => {
         world.flushes += 1;
         if (world.flushFails) throw new Error("the ledger is stuck");

@@ -7,7 +7,7 @@ import type { Log } from "#kernel/log.ts";
 import type { Secret } from "#kernel/secret.ts";
 import type { Vault } from "#kernel/vault.ts";
 import type { Storage } from "#storage/storage.ts";
-import type { ChangeNotice } from "#threads/messages.ts";
+import type { ChangeNotice, LedgerBacklog } from "#threads/messages.ts";
 import type { BaseUrlVerdict } from "#upstream/base-url.ts";
 
 /** What the admin API works with. */
@@ -21,6 +21,10 @@ export interface AdminOptions {
   readonly announceChange: (change: ChangeNotice) => Promise<void>;
   /** Answers when the usage of everything that has ended is booked. */
   readonly flushLedger: () => Promise<void>;
+  /** How far the books are behind, over all threads. */
+  readonly backlog: () => Promise<LedgerBacklog>;
+  /** From how many bytes on the journal counts as full. */
+  readonly journalBytesMax: number;
   readonly slots: Pick<Slots, "status">;
   readonly vitals: Pick<VitalsBoard, "of" | "recoverModels">;
   readonly spend: Pick<AccountSpend, "isQuotaReached" | "windowState">;

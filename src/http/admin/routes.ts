@@ -4,6 +4,7 @@ import type { AdminOptions } from "./admin-options.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
 import { errorRuleRoutes } from "./error-rules.ts";
 import { groupRoutes } from "./groups.ts";
+import { ledgerRoutes } from "./ledger.ts";
 import { requestRoutes } from "./requests.ts";
 import { settingsRoutes } from "./settings.ts";
 import { stickyRoutes } from "./sticky.ts";
@@ -23,5 +24,6 @@ export function adminRoutes(options: AdminOptions) {
     .use(settingsRoutes(options))
     .use(stickyRoutes(options))
     .use(requestRoutes(options))
-    .use(usageRoutes(options));
+    .use(usageRoutes(options))
+    .use(ledgerRoutes(options));
 }

@@ -5,6 +5,7 @@ import { ApiKeyChange, ApiKeyCreate, ApiKeyCreated, ApiKeyShown } from "./api-ke
 import { ErrorRuleChange, ErrorRuleCreate, ErrorRuleShown } from "./error-rule.ts";
 import { GatewayError, Model } from "./gateway.ts";
 import { GroupChange, GroupCreate, GroupShown } from "./group.ts";
+import { LedgerShown } from "./ledger.ts";
 import { AccountStatus, UserStatus } from "./live-status.ts";
 import { RequestTrace } from "./request-trace.ts";
 import { SettingsChange, SettingsShown } from "./settings.ts";
@@ -48,6 +49,7 @@ export const MODELS: Readonly<Record<string, object>> = Object.fromEntries(
     SettingsChange,
     SettingsShown,
     StickyFlushed,
+    LedgerShown,
     SubscriptionChange,
     SubscriptionCreate,
     SubscriptionShown,
