@@ -147,3 +147,14 @@ test("a name that is taken is a conflict, and a group that does not exist is not
   expect((await patch(id, { name })).status).toBe(409);
   expect((await patch(999_999, { name })).status).toBe(404);
 });
+
+test("a group of subscriptions stays one while somebody has a subscription in it", async () => {
+  const group_id = await newGroup({ subscription_type: "subscription" });
+  const user = await t.admin("POST", "/users", { name: unique("u") });
+  const expires_at = "2099-01-01T00:00:00Z";
+  const held = await t.admin("POST", "/subscriptions", { user_id: user.json.id, group_id, expires_at });
+  expectRefusal(await patch(group_id, { subscription_type: "standard" }), "/subscription_type");
+  expect((await patch(group_id, { subscription_type: "subscription" })).status).toBe(200);
+  await t.admin("DELETE", `/subscriptions/${held.json.id}`);
+  expect((await patch(group_id, { subscription_type: "standard" })).status).toBe(200);
+});

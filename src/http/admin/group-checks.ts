@@ -4,6 +4,7 @@ import { fieldProblem, type Problem } from "#http/problem.ts";
 import type { GroupChange } from "#http/schemas/group.ts";
 import type { AccountRepository } from "#storage/repositories/accounts.ts";
 import type { GroupRepository, GroupRow } from "#storage/repositories/groups.ts";
+import type { SubscriptionRepository } from "#storage/repositories/subscriptions.ts";
 
 type Change = Static<typeof GroupChange>;
 type Groups = Pick<GroupRepository, "get" | "referrersOf">;
@@ -128,6 +129,18 @@ async function referrerProblem(body: Change, { id }: Known, groups: Groups): Pro
   const why = `group ${onInvalidRequest} falls back to this one for requests that are refused`;
   if (bills) return unprocessable("/subscription_type", `cannot be subscription: ${why}`);
   return refers ? unprocessable(ON_INVALID_REQUEST, `cannot be set: ${why}`) : undefined;
+}
+
+/** What its users pay with cannot change while some of them have a subscription in it. */
+export async function subscribersProblem(
+  { subscription_type: asked }: Change,
+  { id, subscriptionType }: Pick<GroupRow, "id" | "subscriptionType">,
+  subscriptions: Pick<SubscriptionRepository, "liveIn">,
+): Promise<Problem | undefined> {
+  if (asked === undefined || asked === subscriptionType || asked === "subscription") return undefined;
+  const live = await subscriptions.liveIn(id);
+  if (live === undefined) return undefined;
+  return unprocessable("/subscription_type", `cannot be ${asked}: subscription ${live} is in this group`);
 }
 
 function unprocessable(path: string, message: string): Problem {

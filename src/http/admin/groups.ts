@@ -4,7 +4,7 @@ import { GroupChange, GroupCreate, GroupShown } from "#http/schemas/group.ts";
 import type { GroupRow } from "#storage/repositories/groups.ts";
 import type { Storage } from "#storage/storage.ts";
 import type { AdminOptions } from "./admin-options.ts";
-import { fallbackProblem, routingProblem } from "./group-checks.ts";
+import { fallbackProblem, routingProblem, subscribersProblem } from "./group-checks.ts";
 import { done, type Outcome, outcomeOf, refused } from "./outcome.ts";
 import { type Resource, resourceRoutes } from "./resource.ts";
 import { decimalOf, given, nanosOf, timestampsOf } from "./wire.ts";
@@ -25,7 +25,8 @@ function groupResource({ storage }: AdminOptions) {
     example: { name: "Anthropic", platform: "anthropic", rate_multiplier: "1" },
     notes: {
       create: "A group serves its keys once it has accounts of its platform.",
-      change: "The platform stays as it is, because accounts and keys depend on it.",
+      change:
+        "The platform stays as it is, because accounts and keys depend on it, and so does the type of a group with subscriptions.",
       remove: "Refused while API keys, accounts, subscriptions or other groups use it.",
     },
     show: showGroup,
@@ -54,7 +55,7 @@ async function createGroup(
 }
 
 async function changeGroup(
-  { groups, accounts }: Storage,
+  { groups, accounts, subscriptions }: Storage,
   id: GroupId,
   body: Static<typeof GroupChange>,
 ): Promise<Outcome<GroupRow>> {
@@ -63,7 +64,8 @@ async function changeGroup(
   return await groups.exclusively(async (locked) => {
     const row = await locked.get(id);
     if (row === undefined) return refused({ kind: "not-found" });
-    const objection = await fallbackProblem(body, row, locked);
+    const objection =
+      (await subscribersProblem(body, row, subscriptions)) ?? (await fallbackProblem(body, row, locked));
     return objection === undefined
       ? outcomeOf(await locked.update(id, columnsOf(body)), "group")
       : refused(objection);

@@ -1,4 +1,4 @@
-import { and, desc, eq, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, ne, type SQL, sql } from "drizzle-orm";
 import type { GroupId, SubscriptionId, UserId } from "#domain/ids.ts";
 import type { SubscriptionStatus } from "#domain/subscription.ts";
 import type { Database } from "#storage/engines/postgres.ts";
@@ -63,6 +63,13 @@ export class SubscriptionRepository {
       .orderBy(desc(subscriptions.id))
       .limit(rowsToRead(page));
     return pageOf(rows, page);
+  }
+
+  /** A subscription in this group that is not cancelled; undefined: there is none. */
+  async liveIn(groupId: GroupId): Promise<SubscriptionId | undefined> {
+    const isLive = and(eq(subscriptions.groupId, groupId), ne(subscriptions.status, "cancelled"));
+    return (await this.#db.select({ id: subscriptions.id }).from(subscriptions).where(isLive).limit(1))[0]
+      ?.id;
   }
 
   /** Changes a subscription. Conflicts `not_found`, and `duplicate` when it would be a second live one. */
