@@ -56,6 +56,16 @@ async function book(cast: Parameters<typeof recordOf>[0], agoMs: number, changes
   return record;
 }
 
+test("how far the books are behind is shown over all threads", async () => {
+  expect((await t.admin("GET", "/ledger")).json).toEqual({
+    records: 3,
+    oldest_seconds: 1.5,
+    journal_bytes: 4_096,
+    journal_bytes_max: 1_000_000,
+    accepts_requests: true,
+  });
+});
+
 describe("balances", () => {
   test("every movement is on record with its reason and the balance after it, newest first, page by page", async () => {
     const user = await newUser("10");
@@ -73,9 +83,13 @@ describe("balances", () => {
         balance_after_usd: "-7.500000001",
       },
     ]);
-    const oldest = (await t.admin("GET", `${path}&cursor=${newest.next_cursor}`)).json;
-    expect(oldest.data).toMatchObject([{ amount_usd: "2.5", reason: "gift", balance_after_usd: "12.5" }]);
-    expect(oldest.data[0].idempotency_key).toMatch(/^req_/);
+    const older = (await t.admin("GET", `${path}&cursor=${newest.next_cursor}`)).json;
+    expect(older.data).toMatchObject([{ amount_usd: "2.5", reason: "gift", balance_after_usd: "12.5" }]);
+    expect(older.data[0].idempotency_key).toMatch(/^req_/);
+    const oldest = (await t.admin("GET", `${path}&cursor=${older.next_cursor}`)).json;
+    expect(oldest.data).toMatchObject([
+      { amount_usd: "10", reason: "first balance", balance_after_usd: "10" },
+    ]);
     expect(oldest.next_cursor).toBeNull();
     expect(t.announced).toEqual([
       { kind: "user", id: user },

@@ -2,9 +2,13 @@ import { and, asc, desc, eq, sql } from "drizzle-orm";
 import type { GroupId, UserId } from "#domain/ids.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { olderThan, type Page, type PageRequest, pageOf, rowsToRead } from "#storage/page.ts";
+import { balanceAdjustments } from "#storage/schema/balance-adjustments.ts";
 import { userGroupRates } from "#storage/schema/user-group-rates.ts";
 import { users } from "#storage/schema/users.ts";
 import { deleted, type Written, written } from "#storage/written.ts";
+
+/** Why a balance moved with which a user began. */
+const FIRST_BALANCE = "first balance";
 
 /** A user as stored. Null means not set. */
 export type UserRow = Readonly<typeof users.$inferSelect>;
@@ -28,9 +32,26 @@ export class UserRepository {
     this.#db = db;
   }
 
-  /** Adds a user. Conflict `duplicate` when the email is taken. */
+  /**
+   * Adds a user, and puts the balance it begins with on record like every later movement. Conflict `duplicate`
+   * when the email is taken.
+   */
   create(user: NewUser): Promise<Written<UserRow>> {
-    return written(async () => (await this.#db.insert(users).values(user).returning())[0]);
+    return written(() =>
+      this.#db.transaction(async (transaction) => {
+        const [row] = await transaction.insert(users).values(user).returning();
+        if (row === undefined || row.balanceNanos === 0n) return row;
+        const { id: userId, balanceNanos } = row;
+        await transaction.insert(balanceAdjustments).values({
+          userId,
+          amountNanos: balanceNanos,
+          reason: FIRST_BALANCE,
+          idempotencyKey: `${FIRST_BALANCE} of user ${userId}`,
+          balanceAfterNanos: balanceNanos,
+        });
+        return row;
+      }),
+    );
   }
 
   /** The user with this id. */
