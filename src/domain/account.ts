@@ -39,6 +39,8 @@ export interface Account {
   readonly expiresAtMs: number | undefined;
   /** What its load is measured against; its concurrency unless told otherwise, and at least 1. */
   readonly loadFactor: number;
+  /** What the list price of a request is multiplied with to be the operator's own cost, in parts per billion. */
+  readonly rateMultiplierNanos: bigint;
   readonly quota: AccountQuota | undefined;
   readonly windowCost: WindowCostLimit | undefined;
   readonly rpm: RpmLimit | undefined;

@@ -150,12 +150,16 @@ export function errorRuleOf(row: ErrorRuleRow): ErrorRule | undefined {
   };
 }
 
-type Limits = Pick<Account, "loadFactor" | "rpm" | "sessions" | "quota" | "windowCost">;
+type Limits = Pick<
+  Account,
+  "loadFactor" | "rateMultiplierNanos" | "rpm" | "sessions" | "quota" | "windowCost"
+>;
 
 function limitsOf(row: AccountRow): Limits {
   const { concurrency, maxSessions } = row;
   return {
     loadFactor: row.loadFactor ?? Math.max(1, concurrency),
+    rateMultiplierNanos: row.costMultiplierNanos,
     rpm: rpmOf(row),
     sessions:
       maxSessions === null

@@ -48,6 +48,7 @@ export function accountWith(part: Partial<Omit<Account, "id">> & { readonly id: 
     modelMapping: undefined,
     expiresAtMs: undefined,
     loadFactor: Math.max(1, concurrency),
+    rateMultiplierNanos: 1_000_000_000n,
     quota: undefined,
     windowCost: undefined,
     rpm: undefined,

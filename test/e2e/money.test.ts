@@ -57,3 +57,26 @@ test("where costs are multiplied with 0 nobody pays, and nobody needs a balance"
   const user = await stage.gateway.admin<{ balance_usd: string }>("GET", `/users/${tenant.userId}`);
   expect(Number(user.balance_usd)).toBe(0);
 });
+
+test("an account's limits count the list price by the account's own rate, whatever the user pays", async () => {
+  const limits = { quota_usd: "0.02", rate_multiplier: "0.5" };
+  await stage.set({
+    model_prices: [{ model: "listed", input_usd_per_mtok: "0", output_usd_per_mtok: "1000" }],
+  });
+  const tenant = await stage.tenant([limits], {
+    group: { rate_multiplier: "0" },
+    user: { balance_usd: "1" },
+  });
+  // Ten tokens are a cent by the list, half a cent to the operator, and nothing to the user.
+  stage.simulator.plan({ usage: { output_tokens: 10 } }, { apiKey: tenant.upstreamKeys[0], repeat: true });
+  const statuses: number[] = [];
+  for (let turn = 0; turn < 5; turn++) {
+    const answer = await stage.ask(tenant.key, { body: { model: "listed" } });
+    await answer.text();
+    statuses.push(answer.status);
+    await stage.gateway.admin("GET", `/usage?user_id=${tenant.userId}`);
+  }
+  expect(statuses).toEqual([200, 200, 200, 200, 429]);
+  const user = await stage.gateway.admin<{ balance_usd: string }>("GET", `/users/${tenant.userId}`);
+  expect(user.balance_usd).toBe("1");
+});

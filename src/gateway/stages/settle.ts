@@ -1,6 +1,6 @@
 import { costOf } from "#billing/prices.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
-import { NO_USAGE, type UsageRecord } from "#domain/usage-record.ts";
+import { NO_USAGE, type TokenUsage, type UsageRecord } from "#domain/usage-record.ts";
 import { attemptRecords } from "#gateway/attempt-records.ts";
 import type {
   AttemptLog,
@@ -120,6 +120,15 @@ function shortened(upstreamRequestId: string | undefined): string | undefined {
   return upstreamRequestId?.slice(0, UPSTREAM_ID_LENGTH_MAX);
 }
 
+/** What the request cost the operator: the list price by the rate of the account that was asked last. */
+function accountCostOf(
+  { price }: BilledCall,
+  { lastAccount }: AttemptLog,
+  usage: TokenUsage,
+): bigint | undefined {
+  return price && lastAccount && costOf(price, usage, lastAccount.rateMultiplierNanos);
+}
+
 function recordOf(
   call: BilledCall,
   attempts: AttemptLog,
@@ -139,7 +148,7 @@ function recordOf(
     upstreamModel: mappedModel(attempts.lastAccount?.modelMapping, model) ?? model,
     upstreamRequestId: outcome.upstreamRequestId,
     costNanos: call.price && costOf(call.price, usage, principal.rateMultiplierNanos),
-    accountCostNanos: undefined,
+    accountCostNanos: accountCostOf(call, attempts, usage),
     subscriptionId: call.subscriptionId,
     attemptsDetail: attemptRecords(attempts, outcome),
     status: outcome.status,

@@ -10,6 +10,7 @@ import {
   integer,
   list,
   moment,
+  multiplier,
   nullable,
   oneOf,
   secretText,
@@ -79,6 +80,9 @@ const LIMITS = {
   ),
   max_sessions: nullable(integer(1, 128, "Conversations at once.")),
   session_idle_minutes: integer(1, 1_440, "How long one counts after its last request. At first 5."),
+  rate_multiplier: multiplier(
+    "What list prices are multiplied with to be the operator's own cost, which its limits count. At first 1.",
+  ),
   quota_usd: nullable(usd("What requests through it may cost in all.")),
   quota_daily_usd: nullable(usd("The same, per day.")),
   quota_weekly_usd: nullable(usd("The same, per week.")),
