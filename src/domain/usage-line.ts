@@ -6,7 +6,8 @@ import type { UsageRecord } from "./usage-record.ts";
  * Written by hand because it is written once per request; names are those of the database's columns.
  */
 export function usageLine(record: UsageRecord): string {
-  const { costNanos, accountCostNanos, subscriptionId, accountId, upstreamRequestId, firstTokenMs } = record;
+  const { costNanos, listCostNanos, accountCostNanos, subscriptionId } = record;
+  const { accountId, upstreamRequestId, firstTokenMs } = record;
   return (
     `{"request_id":${JSON.stringify(record.requestId)},"user_id":${record.userId}` +
     `,"api_key_id":${record.apiKeyId},"group_id":${record.groupId},"account_id":${accountId ?? null}` +
@@ -17,6 +18,7 @@ export function usageLine(record: UsageRecord): string {
     `,"cache_creation_5m_tokens":${record.cacheCreation5mTokens}` +
     `,"cache_creation_1h_tokens":${record.cacheCreation1hTokens}` +
     `,"cache_read_tokens":${record.cacheReadTokens},"cost_nanos":${costNanos ?? null}` +
+    `,"list_cost_nanos":${listCostNanos ?? null}` +
     `,"account_cost_nanos":${accountCostNanos ?? null},"subscription_id":${subscriptionId ?? null}` +
     `,"status":"${record.status}","http_status":${record.httpStatus},"stream":${record.stream}` +
     `,"usage_complete":${record.usageComplete},"duration_ms":${record.durationMs}` +

@@ -51,6 +51,8 @@ export interface UsageRecord extends TokenUsage {
   readonly upstreamRequestId: string | undefined;
   /** Undefined: the model has no known price. */
   readonly costNanos: bigint | undefined;
+  /** What it would have cost at a multiplier of 1; undefined: as the cost. */
+  readonly listCostNanos?: bigint | undefined;
   /** What the request cost the operator through its account; undefined: as much as the user. */
   readonly accountCostNanos: bigint | undefined;
   /** What pays: this subscription, or the user's balance when undefined. */

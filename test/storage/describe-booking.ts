@@ -152,6 +152,21 @@ export function describeBooking(engine: string, start: () => Promise<TestServer>
       expect((await storage.apiKeys.get(cast.apiKeyId))?.lastUsedAtMs).toBe(5_123);
     });
 
+    test("what a request would have cost is kept, and a line from before that was told is booked", async () => {
+      const cast = await newCast(storage);
+      const [told, plain] = [recordOf(cast, { listCostNanos: 9n }), recordOf(cast)];
+      const early = usageLine(plain).replace('"list_cost_nanos":null,', "");
+      expect((await storage.usage.book([usageLine(told), early])).inserted).toBe(2);
+      expect((await storage.usage.book([usageLine(plain)])).conflicts).toBe(0);
+      for (const [{ requestId }, listCostNanos] of [
+        [told, 9n],
+        [plain, null],
+      ] as const) {
+        const { rows } = await storage.usage.list({ requestId }, { limit: 2 });
+        expect(rows.map((row) => row.listCostNanos)).toEqual([listCostNanos]);
+      }
+    });
+
     test("an empty batch changes nothing", async () => {
       expect(await book([])).toEqual(NOTHING);
     });

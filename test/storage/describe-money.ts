@@ -151,10 +151,10 @@ export function describeMoney(engine: string, start: () => Promise<TestServer>):
         const record = recordOf(cast, { attempts: 2, attemptsDetail: [broken, attempt(2)] });
         await book([record, recordOf(cast)]);
         await book([record]);
-        const { requestId } = record;
+        const { requestId, createdAtMs } = record;
         expect(await storage.usage.attempts(requestId)).toEqual([
-          { requestId, ...broken, httpStatus: null, fault: "upstream.reset" },
-          { requestId, ...attempt(2), httpStatus: 200, fault: null },
+          { requestId, createdAtMs, ...broken, httpStatus: null, fault: "upstream.reset" },
+          { requestId, createdAtMs, ...attempt(2), httpStatus: 200, fault: null },
         ]);
       });
 

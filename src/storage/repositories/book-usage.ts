@@ -9,6 +9,7 @@ import { apiKeys } from "#storage/schema/api-keys.ts";
 import { subscriptions } from "#storage/schema/subscriptions.ts";
 import { usage } from "#storage/schema/usage.ts";
 import { usageAttempts } from "#storage/schema/usage-attempts.ts";
+import { usageRequests } from "#storage/schema/usage-requests.ts";
 import { users } from "#storage/schema/users.ts";
 import {
   FOLDED_WINDOWS,
@@ -18,6 +19,7 @@ import {
   windowOf,
 } from "./spend-windows.ts";
 import { ATTEMPT_LINE_COLUMNS, ATTEMPT_NAMES, LINE_COLUMNS, USAGE_NAMES } from "./usage-columns.ts";
+import { ROLLED } from "./usage-slices.ts";
 
 /** What the statement did. */
 export interface BookedRecords extends Booked {
@@ -71,19 +73,21 @@ const LOCKED = sql`
   )`;
 
 const FILED = sql`
-  inserted as (
-    insert into ${usage} (${USAGE_NAMES}, created_at)
-    select ${USAGE_NAMES}, to_timestamp(created_at_ms / 1000.0) from given
+  claimed as (
+    insert into ${usageRequests} (request_id, created_at)
+    select request_id, to_timestamp(created_at_ms / 1000.0) from given
     where (select count(*) from locked_subscriptions) >= 0
     order by request_id
     on conflict (request_id) do nothing
-    returning
-      request_id, user_id, api_key_id, account_id, subscription_id,
-      cost_nanos, coalesce(account_cost_nanos, cost_nanos) as account_cost_nanos, created_at, duration_ms
+    returning request_id
+  ), inserted as (
+    insert into ${usage} (${USAGE_NAMES}, created_at)
+    select ${USAGE_NAMES}, to_timestamp(created_at_ms / 1000.0) from given join claimed using (request_id)
+    returning ${USAGE_NAMES}, created_at
   ), tried as (
-    insert into ${usageAttempts} (request_id, started_at, ${ATTEMPT_NAMES})
-    select request_id, to_timestamp(attempt.started_at_ms / 1000.0), ${ATTEMPT_NAMES}
-    from (select request_id, attempts_detail from inserted join given using (request_id)) filed
+    insert into ${usageAttempts} (request_id, created_at, started_at, ${ATTEMPT_NAMES})
+    select request_id, to_timestamp(created_at_ms / 1000.0), to_timestamp(attempt.started_at_ms / 1000.0), ${ATTEMPT_NAMES}
+    from (select request_id, created_at_ms, attempts_detail from claimed join given using (request_id)) filed
     cross join lateral json_to_recordset(attempts_detail) as attempt (${ATTEMPT_LINE_COLUMNS})
     on conflict do nothing
   )`;
@@ -125,8 +129,8 @@ const CHARGED = sql`
     select
       account_id,
       to_timestamp(floor(extract(epoch from created_at) / ${QUARTER_SECONDS}) * ${QUARTER_SECONDS}),
-      sum(account_cost_nanos)::bigint
-    from inserted where account_id is not null and account_cost_nanos > 0
+      sum(coalesce(account_cost_nanos, cost_nanos))::bigint
+    from inserted where account_id is not null and coalesce(account_cost_nanos, cost_nanos) > 0
     group by 1, 2 order by 1, 2
     on conflict (account_id, quarter) do update set cost_nanos = kept.cost_nanos + excluded.cost_nanos
     returning account_id as id, (extract(epoch from quarter) * 1000)::bigint as ms, cost_nanos as nanos
@@ -161,20 +165,22 @@ const STANDING = sql`
 
 /**
  * Puts records on file and charges for those that were not there before: the users or their subscriptions, the
- * keys, and the accounts that served them. It is one statement, and with that one transaction and one round
+ * keys, and the accounts that served them; and adds them up by day. It is one statement, and with that one transaction and one round
  * trip. The records are lines of JSON, which the database takes apart: a thousand of them are one parameter and
  * cost this process nothing. Of two records of one request the first is taken.
  *
- * Rows are always locked in the same order (users, keys, subscriptions, records, quarters of accounts, each by
- * its key), so two bookings at the same time wait for each other and never form a deadlock. An update that
+ * Rows are always locked in the same order (users, keys, subscriptions, requests, quarters of accounts, days,
+ * each by its key), so two bookings at the same time wait for each other and never form a deadlock. An update that
  * finds its row changed since the statement began is made again on the row as it is then.
+ *
+ * @throws Error with SQLSTATE 23514 when the month of a record has no partition.
  */
 export async function bookUsage(
   db: Pick<Database, "execute">,
   lines: readonly string[],
 ): Promise<BookedRecords> {
   const [row] = await db.execute<Answer>(sql`
-    with recursive ${GIVEN(lines)}, ${LOCKED}, ${FILED}, ${FOLDED_WINDOWS}, ${CHARGED}, ${STANDING}
+    with recursive ${GIVEN(lines)}, ${LOCKED}, ${FILED}, ${FOLDED_WINDOWS}, ${CHARGED}, ${ROLLED}, ${STANDING}
     select
       (select count(*)::int from inserted) as inserted,
       (select coalesce(json_agg(standing_users), '[]') from standing_users) as balances,

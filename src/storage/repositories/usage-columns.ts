@@ -17,6 +17,7 @@ const COLUMNS = {
   cache_creation_1h_tokens: "bigint",
   cache_read_tokens: "bigint",
   cost_nanos: "bigint",
+  list_cost_nanos: "bigint",
   account_cost_nanos: "bigint",
   subscription_id: "bigint",
   status: "text",

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import type { Database } from "#storage/engines/postgres.ts";
 import { usage } from "#storage/schema/usage.ts";
 import { usageConflicts } from "#storage/schema/usage-conflicts.ts";
+import { usageRequests } from "#storage/schema/usage-requests.ts";
 import { LINE_COLUMNS, usageNamesOf } from "./usage-columns.ts";
 
 /** A record whose request id was on file with other contents. */
@@ -9,7 +10,8 @@ export type UsageConflictRow = Readonly<typeof usageConflicts.$inferSelect>;
 
 /**
  * Keeps aside those of the given records that differ from what is on file for their requests, each once however
- * often it is offered. To be asked after the records were booked, so that all of them have a request on file.
+ * often it is offered. To be asked after the records were booked, so that all of them have a request on file. Those
+ * whose month was dropped cannot be told any more.
  *
  * @returns how many were not kept before.
  */
@@ -22,7 +24,8 @@ export async function keepConflicts(
     select given.request_id, entry, encode(sha256(convert_to(entry::text, 'UTF8')), 'hex')
     from json_array_elements((${`[${lines.join(",")}]`}::text)::json) as line (entry)
     cross join lateral json_to_record(entry) as given (${LINE_COLUMNS})
-    join ${usage} as filed on filed.request_id = given.request_id
+    join ${usageRequests} as claimed on claimed.request_id = given.request_id
+    join ${usage} as filed on filed.request_id = claimed.request_id and filed.created_at = claimed.created_at
     where (${usageNamesOf("filed")}, filed.created_at)
       is distinct from (${usageNamesOf("given")}, to_timestamp(given.created_at_ms / 1000.0))
     order by 1, 3

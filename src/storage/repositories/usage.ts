@@ -7,8 +7,9 @@ import { olderThan, type Page, type PageRequest, pageOf, rowsToRead } from "#sto
 import { usage } from "#storage/schema/usage.ts";
 import { usageAttempts } from "#storage/schema/usage-attempts.ts";
 import { usageConflicts } from "#storage/schema/usage-conflicts.ts";
-import { bookUsage } from "./book-usage.ts";
+import { type BookedRecords, bookUsage } from "./book-usage.ts";
 import { keepConflicts, type UsageConflictRow } from "./usage-conflicts.ts";
+import { isMonthMissing, UsageMonths } from "./usage-months.ts";
 
 /** A client request on record. Null means not known. */
 export type UsageRow = Readonly<typeof usage.$inferSelect>;
@@ -43,10 +44,12 @@ export interface UsageFilter {
 
 /** What every client request used and cost. */
 export class UsageRepository {
+  readonly months: UsageMonths;
   readonly #db: Database;
 
   constructor(db: Database) {
     this.#db = db;
+    this.months = new UsageMonths(db);
   }
 
   /**
@@ -55,6 +58,7 @@ export class UsageRepository {
    * something else than what is on file, it is kept aside.
    *
    * @param lines records in the form of `src/domain/usage-line.ts`.
+   * @throws Error with SQLSTATE 23514 when one is of a month whose records were dropped.
    */
   async book(lines: readonly string[]): Promise<Booking> {
     if (lines.length === 0) {
@@ -68,10 +72,21 @@ export class UsageRepository {
         spends: [],
       };
     }
-    const booked = await bookUsage(this.#db, lines);
+    const booked = await this.#bookWithMonths(lines);
     // What is booked stays booked if this fails: the batch is offered again, and then only this is left to do.
     const conflicts = booked.inserted < lines.length ? await keepConflicts(this.#db, lines) : 0;
     return { ...booked, conflicts };
+  }
+
+  /** Months are made ahead, so that a record finds its own missing only when it is late or the clock is ahead. */
+  async #bookWithMonths(lines: readonly string[]): Promise<BookedRecords> {
+    try {
+      return await bookUsage(this.#db, lines);
+    } catch (thrown) {
+      if (!isMonthMissing(thrown)) throw thrown;
+      await this.months.makeFor(lines);
+      return await bookUsage(this.#db, lines);
+    }
   }
 
   /** Records that fit the filter, newest first. */

@@ -6,11 +6,16 @@ import { instant } from "./columns.ts";
 
 const count = () => bigint({ mode: "number" }).notNull();
 
-/** One row per attempt at an account. No foreign keys: the record outlives what it names. */
+/**
+ * One row per attempt at an account. No foreign keys: the record outlives what it names. Partitioned like `usage`,
+ * so that attempts live as long as their request.
+ */
 export const usageAttempts = pgTable(
   "usage_attempts",
   {
     requestId: text().notNull(),
+    /** When the request arrived. */
+    createdAtMs: instant("created_at").notNull(),
     number: integer().notNull(),
     accountId: bigint({ mode: "number" }).$type<AccountId>().notNull(),
     startedAtMs: instant("started_at").notNull(),
@@ -24,7 +29,7 @@ export const usageAttempts = pgTable(
     reason: text().notNull(),
   },
   (table) => [
-    primaryKey({ columns: [table.requestId, table.number] }),
+    primaryKey({ columns: [table.requestId, table.number, table.createdAtMs] }),
     index("usage_attempts_account_id_started_at_index").on(table.accountId, table.startedAtMs),
   ],
 );

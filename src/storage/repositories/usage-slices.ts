@@ -1,0 +1,91 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { UsageStatus } from "#domain/usage-record.ts";
+import { usageDaily } from "#storage/schema/usage-daily.ts";
+
+/** What requests can be told apart by besides their day, in the order of the columns of `usage_daily`. */
+const DIMENSIONS = ["user_id", "api_key_id", "group_id", "account_id", "model"] as const;
+/** One of {@link DIMENSIONS}. */
+type Dimension = (typeof DIMENSIONS)[number];
+
+/**
+ * The slices in which every request is added up, by what they tell apart. The first are so small that years of them
+ * are read at once; the last two answer what is asked of several things together.
+ */
+const SLICES = {
+  model: ["model"],
+  user: ["user_id"],
+  api_key: ["api_key_id"],
+  group: ["group_id"],
+  account: ["account_id"],
+  caller: ["user_id", "api_key_id", "group_id", "model"],
+  full: DIMENSIONS,
+} as const satisfies Record<string, readonly Dimension[]>;
+
+/** Of requests, those that ended in one of these went wrong through no fault of the client. */
+const ERRORS: readonly UsageStatus[] = ["upstream_broke", "upstream_stalled", "failed"];
+
+/** What is added up, by its column in `usage_daily`, as an aggregate over rows of `usage`. */
+const SUMS = {
+  requests: "count(*)",
+  errors: `count(*) filter (where status in (${ERRORS.map((status) => `'${status}'`).join(", ")}))`,
+  input_tokens: "sum(input_tokens)",
+  output_tokens: "sum(output_tokens)",
+  cache_creation_tokens: "sum(cache_creation_tokens)",
+  cache_creation_5m_tokens: "sum(cache_creation_5m_tokens)",
+  cache_creation_1h_tokens: "sum(cache_creation_1h_tokens)",
+  cache_read_tokens: "sum(cache_read_tokens)",
+  cost_nanos: "coalesce(sum(cost_nanos), 0)",
+  list_cost_nanos: "coalesce(sum(coalesce(list_cost_nanos, cost_nanos)), 0)",
+  account_cost_nanos: "coalesce(sum(coalesce(account_cost_nanos, cost_nanos)), 0)",
+  duration_ms: "sum(duration_ms)",
+} as const;
+
+const SUM_NAMES = Object.keys(SUMS);
+
+/** The aggregates over rows of `usage`, named as the columns of `usage_daily`. */
+const ROW_SUMS: SQL = sql.raw(
+  Object.entries(SUMS)
+    .map(([name, aggregate]) => `${aggregate} as ${name}`)
+    .join(", "),
+);
+
+/** The columns that hold what is added up. */
+const SUM_COLUMNS: SQL = sql.raw(SUM_NAMES.join(", "));
+
+const KEYS = ["slice", "day", ...DIMENSIONS].join(", ");
+const KEPT = SUM_NAMES.map((name) => `${name} = kept.${name} + excluded.${name}`).join(", ");
+
+/** Which slice a row of the grouping belongs to: PostgreSQL sets a bit for each dimension that it leaves out. */
+const SLICE_OF = Object.entries<readonly Dimension[]>(SLICES)
+  .map(([slice, told]) => {
+    const bits = DIMENSIONS.map((dimension) => (told.includes(dimension) ? "0" : "1")).join("");
+    return `when b'${bits}'::integer then '${slice}'`;
+  })
+  .join(" ");
+
+const GROUPING_SETS = Object.values<readonly Dimension[]>(SLICES)
+  .map((told) => `(${["day", ...told].join(", ")})`)
+  .join(", ");
+
+/**
+ * Adds the rows of `inserted` up in every slice, as a common table expression. It comes after `spent`, since all
+ * bookings lock what they change in one order.
+ */
+export const ROLLED: SQL = sql`
+  rolled as (
+    insert into ${usageDaily} as kept (${sql.raw(KEYS)}, ${SUM_COLUMNS})
+    select
+      case grouping(${sql.raw(DIMENSIONS.join(", "))}) ${sql.raw(SLICE_OF)} end, day,
+      coalesce(user_id, 0), coalesce(api_key_id, 0), coalesce(group_id, 0), coalesce(account_id, 0), coalesce(model, ''),
+      ${ROW_SUMS}
+    from (
+      select
+        (created_at at time zone 'UTC')::date as day, user_id, api_key_id, group_id, coalesce(account_id, 0) as account_id,
+        model, status, input_tokens, output_tokens, cache_creation_tokens, cache_creation_5m_tokens,
+        cache_creation_1h_tokens, cache_read_tokens, cost_nanos, list_cost_nanos, account_cost_nanos, duration_ms
+      from inserted where (select count(*) from spent) >= 0
+    ) filed
+    group by grouping sets (${sql.raw(GROUPING_SETS)})
+    order by 1, 2, 3, 4, 5, 6, 7
+    on conflict (${sql.raw(KEYS)}) do update set ${sql.raw(KEPT)}
+  )`;
