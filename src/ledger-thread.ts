@@ -1,5 +1,7 @@
 import { Booker } from "#billing/booker.ts";
+import { UsageUpkeep } from "#billing/usage-upkeep.ts";
 import { keepRefused } from "#storage/journal/journal-directory.ts";
+import { runtimeSettings } from "#storage/repositories/settings.ts";
 import { isDataRefused } from "#storage/server-error.ts";
 import { openStorage } from "#storage/storage.ts";
 import { Link, type Port } from "#threads/link.ts";
@@ -28,8 +30,9 @@ export function runLedgerThread(port: Port): void {
       };
     },
     close: async () => {
-      const { booker, storage, log } = await running.promise;
+      const { booker, upkeep, storage, log } = await running.promise;
       await booker.flush();
+      await upkeep.close();
       await storage.close();
       log.flush();
     },
@@ -47,5 +50,10 @@ function start(init: LedgerThreadInit, main: Link<LedgerParentApi>) {
     onBooked: (booked) => main.tell("announceBooked", booked),
     log,
   });
-  return { booker, log, storage };
+  const upkeep = new UsageUpkeep({
+    months: storage.usage.months,
+    monthsKept: async () => runtimeSettings(await storage.settings.all()).usage_retention_months,
+    log,
+  });
+  return { booker, upkeep, log, storage };
 }

@@ -191,6 +191,12 @@ export const RUNTIME_SETTINGS = {
     1_000_000,
     "By how much all answers that finish may together overdraw what pays for them, in US dollars.",
   ),
+  usage_retention_months: integer(
+    0,
+    0,
+    1_200,
+    "How many whole months of usage are kept besides the present one, in UTC; 0 for all. Older ones are dropped within the hour and for good: their rows and attempts, but not the sums by day. A record of a dropped month that comes later is not booked but kept in `refused.jsonl` of the journal.",
+  ),
 } as const satisfies Record<string, SettingSpec>;
 
 type Specs = typeof RUNTIME_SETTINGS;

@@ -12,6 +12,15 @@ const CHECK_VIOLATION = "23514";
 /** SQLSTATE `lock_not_available`. */
 const LOCK_NOT_AVAILABLE = "55P03";
 
+/**
+ * What a step of dropping came to: one month, such as `2026_01`, dropped; ids of requests of dropped months
+ * forgotten, of which there may be more; a month in use, which has to wait; or nothing left to do. The sums by day
+ * stay.
+ */
+export type DropStep =
+  | { readonly kind: "dropped"; readonly month: string }
+  | { readonly kind: "forgot" | "in_use" | "done" };
+
 /** Whether a booking failed for want of a month, so that {@link UsageMonths.makeFor} may help. */
 export function isMonthMissing(thrown: unknown): boolean {
   return sqlStateOf(thrown) === CHECK_VIOLATION;
@@ -42,21 +51,16 @@ export class UsageMonths {
       ) months`);
   }
 
-  /**
-   * Does one step of dropping what ended at least `monthsKept` months ago, by the clock of the database: one month,
-   * or some requests of dropped ones. The sums by day stay.
-   *
-   * @returns the month that was dropped, such as `2026_01`; `later` when somebody is reading it, `more` when there
-   * may be more to do, undefined when there is nothing.
-   */
-  async dropOne(monthsKept: number): Promise<string | undefined> {
+  /** Does one step of dropping what ended at least `monthsKept` months ago, by the clock of the database. */
+  async dropOne(monthsKept: number): Promise<DropStep> {
     try {
       const [row] = await this.#db.execute<{ month: string | null }>(
         sql`select drop_usage_month(${monthsKept}::integer) as month`,
       );
-      return row?.month ?? ((await this.#forgetSome()) ? "more" : undefined);
+      if (typeof row?.month === "string") return { kind: "dropped", month: row.month };
+      return { kind: (await this.#forgetSome()) ? "forgot" : "done" };
     } catch (thrown) {
-      if (sqlStateOf(thrown) === LOCK_NOT_AVAILABLE) return "later";
+      if (sqlStateOf(thrown) === LOCK_NOT_AVAILABLE) return { kind: "in_use" };
       throw thrown;
     }
   }
