@@ -23,6 +23,7 @@ interface Ask {
   /** Fields of the body besides, or instead of, the usual. */
   readonly body?: Record<string, unknown>;
   readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
 }
 
 /** A gateway process, and a simulator that its accounts send to. */
@@ -67,7 +68,7 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
         ...options,
         user: { concurrency: 0, ...options.user },
       }),
-    ask: (key, { stream = false, says = "Hello", body = {}, headers = {} } = {}) =>
+    ask: (key, { stream = false, says = "Hello", body = {}, headers = {}, signal } = {}) =>
       fetch(`${gateway.url}/v1/messages`, {
         method: "POST",
         headers: { "x-api-key": key, "content-type": "application/json", ...headers },
@@ -78,6 +79,7 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
           messages: [{ role: "user", content: says }],
           ...body,
         }),
+        ...(signal && { signal }),
       }),
     attemptsOf,
     servedBy: (answer, { upstreamKeys }) => {
