@@ -6,22 +6,22 @@ import { assert } from "#kernel/assert.ts";
 export const PAGE_ROWS_MAX = 1000;
 
 /** Which stretch of a list is wanted. Lists run from the newest row to the oldest. */
-export interface PageRequest {
+export interface PageRequest<Place = number> {
   /** 1 to {@link PAGE_ROWS_MAX} rows. */
   readonly limit: number;
-  /** Only rows older than this id: the `next` of the page before. */
-  readonly before?: number | undefined;
+  /** Only rows after this place, such as an id: the `next` of the page before. */
+  readonly before?: Place | undefined;
 }
 
 /** One stretch of a list. */
-export interface Page<Row> {
+export interface Page<Row, Place = number> {
   readonly rows: readonly Row[];
   /** Where the following page begins; absent on the last one. */
-  readonly next?: number;
+  readonly next?: Place;
 }
 
 /** How many rows to read for a page: one more than it holds, to learn whether another follows. */
-export function rowsToRead({ limit }: PageRequest): number {
+export function rowsToRead({ limit }: Pick<PageRequest, "limit">): number {
   assert(Number.isInteger(limit) && limit >= 1 && limit <= PAGE_ROWS_MAX, "a page holds 1 to 1000 rows");
   return limit + 1;
 }
@@ -34,9 +34,18 @@ export function olderThan(id: PgColumn, { before }: PageRequest): SQL | undefine
 /** Makes the page out of the rows that {@link rowsToRead} asked for. */
 export function pageOf<Row extends { readonly id: number }>(
   read: readonly Row[],
-  { limit }: PageRequest,
+  page: PageRequest,
 ): Page<Row> {
+  return placedPageOf(read, page, ({ id }) => id);
+}
+
+/** The same, of a list that is ordered by something else than the id: `placeOf` says where a row stands in it. */
+export function placedPageOf<Row, Place>(
+  read: readonly Row[],
+  { limit }: PageRequest<Place>,
+  placeOf: (row: Row) => Place,
+): Page<Row, Place> {
   const rows = read.slice(0, limit);
   const last = rows.at(-1);
-  return read.length > limit && last !== undefined ? { rows, next: last.id } : { rows };
+  return read.length > limit && last !== undefined ? { rows, next: placeOf(last) } : { rows };
 }

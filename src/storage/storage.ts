@@ -11,6 +11,7 @@ import { SettingRepository } from "./repositories/settings.ts";
 import { SnapshotRepository } from "./repositories/snapshot.ts";
 import { SubscriptionRepository } from "./repositories/subscriptions.ts";
 import { UsageRepository } from "./repositories/usage.ts";
+import { UsageAggregateRepository } from "./repositories/usage-aggregates.ts";
 import { UserRepository } from "./repositories/users.ts";
 
 /** Everything that is stored, by what it is. */
@@ -24,6 +25,7 @@ export interface Storage {
   readonly subscriptions: SubscriptionRepository;
   readonly balanceAdjustments: BalanceAdjustmentRepository;
   readonly usage: UsageRepository;
+  readonly usageAggregates: UsageAggregateRepository;
   readonly keyStatistics: KeyStatisticsRepository;
   readonly errorRules: ErrorRuleRepository;
   readonly settings: SettingRepository;
@@ -47,6 +49,7 @@ export function openStorage(url: string, limits: { readonly connectionsMax: numb
     subscriptions: new SubscriptionRepository(db),
     balanceAdjustments: new BalanceAdjustmentRepository(db),
     usage: new UsageRepository(db),
+    usageAggregates: new UsageAggregateRepository(db),
     keyStatistics: new KeyStatisticsRepository(db),
     errorRules: new ErrorRuleRepository(db),
     settings: new SettingRepository(db),

@@ -275,6 +275,11 @@ describe("the statistics", () => {
     expect(auckland.json.usage.today.requests).toBe(1);
   });
 
+  test("tell the list price from what was charged", async () => {
+    const { json } = await ask({ records: [{ costNanos: 1_500_000_000n, listCostNanos: 1_000_000_000n }] });
+    expect(json.usage.total).toMatchObject({ cost: 1, actual_cost: 1.5 });
+  });
+
   const RANGES: [string, string[]][] = [
     ["?start_date=2026-03-10", ["large 1", "small 1"]],
     ["?start_date=2026-03-09&end_date=2026-03-09", ["large 1"]],

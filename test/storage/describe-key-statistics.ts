@@ -52,6 +52,22 @@ export function describeKeyStatistics(engine: string, start: () => Promise<TestS
       expect(models.map(({ requests }) => requests)).toEqual([2]);
     });
 
+    test("is the same from days that are added up and from the parts of days at both ends", async () => {
+      const hours = Array.from({ length: 100 }, (_, hour) => NOON + hour * 3_600_000);
+      const id = await keyWith(hours.map((createdAtMs) => ({ createdAtMs, inputTokens: 1 })));
+      const within = (fromMs: number, toMs: number) =>
+        hours.filter((hour) => fromMs <= hour && hour < toMs).length;
+      const ends = [0, 1, 11, 12, 13, 35, 36, 37, 60, 84, 100].map((hour) => NOON + hour * 3_600_000);
+      for (const fromMs of ends) {
+        const { today } = await storage.keyStatistics.summary(id, { todayMs: fromMs, recentMs: fromMs });
+        expect(today.requests).toBe(within(fromMs, ALL_TIME.toMs));
+        for (const toMs of ends.filter((end) => end > fromMs)) {
+          const models = await storage.keyStatistics.byModel(id, { fromMs, toMs });
+          expect(models[0]?.inputTokens).toBe(within(fromMs, toMs));
+        }
+      }
+    });
+
     test("by model adds up to all, most tokens first, and to nothing of other keys", async () => {
       const other = await keyWith([{ model: "a", outputTokens: 1_000 }]);
       const id = await keyWith([

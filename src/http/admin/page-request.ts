@@ -18,12 +18,29 @@ export const PAGE_QUERY = {
 
 const PageQuery = t.Object(PAGE_QUERY);
 
-/** Reads which page is asked for. A cursor means something to us only, and only as we made it. */
-function pageRequestOf({ limit = LIMIT_DEFAULT, cursor }: Static<typeof PageQuery>): Outcome<PageRequest> {
+/** How places in a list are written as cursors. A cursor means something to us only, and only as we made it. */
+export interface CursorForm<Place> {
+  write(place: Place): string;
+  /** Undefined: it is no such text. What is read must be written as the same text again. */
+  read(text: string): Place | undefined;
+}
+
+/** Cursors of lists that are ordered by their ids. */
+const ID_CURSORS: CursorForm<number> = {
+  write: String,
+  read: (text) => {
+    const id = Number(text);
+    return Number.isSafeInteger(id) && id > 0 ? id : undefined;
+  },
+};
+
+function pageRequestOf<Place>(
+  { limit = LIMIT_DEFAULT, cursor }: Static<typeof PageQuery>,
+  form: CursorForm<Place>,
+): Outcome<PageRequest<Place>> {
   if (cursor === undefined) return done({ limit });
-  const before = Number(Buffer.from(cursor, "base64url").toString("latin1"));
-  if (Number.isSafeInteger(before) && before > 0 && cursorOf(before) === cursor)
-    return done({ limit, before });
+  const before = form.read(Buffer.from(cursor, "base64url").toString("latin1"));
+  if (before !== undefined && cursorOf(before, form) === cursor) return done({ limit, before });
   return refused(fieldProblem("invalid-request", "/cursor", "is not a cursor of this list"));
 }
 
@@ -33,12 +50,23 @@ export async function respondPage<Row>(
   list: (page: PageRequest) => Promise<Page<Row>>,
   show: (row: Row) => object,
 ): Promise<Response | Problem> {
-  const request = pageRequestOf(query);
-  if (!request.ok) return request.problem;
-  const { rows, next } = await list(request.result);
-  return respondJson(200, { data: rows.map(show), next_cursor: next === undefined ? null : cursorOf(next) });
+  return await respondPlacedPage(query, list, show, ID_CURSORS);
 }
 
-function cursorOf(id: number): string {
-  return Buffer.from(String(id), "latin1").toString("base64url");
+/** The same, of a list that is ordered by something else than ids. */
+export async function respondPlacedPage<Row, Place>(
+  query: Static<typeof PageQuery>,
+  list: (page: PageRequest<Place>) => Promise<Page<Row, Place>>,
+  show: (row: Row) => object,
+  form: CursorForm<Place>,
+): Promise<Response | Problem> {
+  const request = pageRequestOf(query, form);
+  if (!request.ok) return request.problem;
+  const { rows, next } = await list(request.result);
+  const cursor = next === undefined ? null : cursorOf(next, form);
+  return respondJson(200, { data: rows.map(show), next_cursor: cursor });
+}
+
+function cursorOf<Place>(place: Place, form: CursorForm<Place>): string {
+  return Buffer.from(form.write(place), "latin1").toString("base64url");
 }

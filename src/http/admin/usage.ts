@@ -1,17 +1,34 @@
 import { Elysia, type Static, t } from "elysia";
-import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import { listOf, pageOf } from "#http/schemas/admin-detail.ts";
 import { CLOSED } from "#http/schemas/fields.ts";
 import { UpstreamAttempt } from "#http/schemas/upstream-attempt.ts";
 import { USAGE_FILTERS, UsageShown } from "#http/schemas/usage.ts";
-import type { UsageAttemptRow, UsageFilter, UsageRepository, UsageRow } from "#storage/repositories/usage.ts";
+import type {
+  UsageAttemptRow,
+  UsagePageRequest,
+  UsagePlace,
+  UsageRepository,
+} from "#storage/repositories/usage.ts";
 import type { AdminOptions } from "./admin-options.ts";
 import { adminOperations, respondJson } from "./operation.ts";
-import { PAGE_QUERY, respondPage } from "./page-request.ts";
-import { decimalOf, momentOf, msOf } from "./wire.ts";
+import { type CursorForm, PAGE_QUERY, respondPlacedPage } from "./page-request.ts";
+import { aggregateRoute } from "./usage-aggregates.ts";
+import { exportRoute } from "./usage-export.ts";
+import { filterOf, showUsage } from "./usage-wire.ts";
+import { momentOf } from "./wire.ts";
 
 const TAG = "usage";
 const UsageQuery = t.Object({ ...USAGE_FILTERS, ...PAGE_QUERY }, CLOSED);
+
+/** A time and an id. */
+const PLACE = /^(\d{1,15})\.(\d{1,16})$/;
+const PLACE_CURSORS: CursorForm<UsagePlace> = {
+  write: ({ createdAtMs, id }) => `${createdAtMs}.${id}`,
+  read: (text) => {
+    const [, createdAtMs, id] = PLACE.exec(text) ?? [];
+    return id === undefined ? undefined : { createdAtMs: Number(createdAtMs), id: Number(id) };
+  },
+};
 
 /** Most requests that one id is looked for in: ids of upstreams may be those of several requests. */
 const SAME_ID_ROWS_MAX = 100;
@@ -34,6 +51,8 @@ const ATTEMPT_EXAMPLE = {
 export function usageRoutes(options: AdminOptions) {
   return new Elysia({ name: "admin.usage", prefix: "/admin/usage" })
     .use(listRoute(options))
+    .use(aggregateRoute(options))
+    .use(exportRoute(options))
     .use(attemptsRoute(options));
 }
 
@@ -54,7 +73,8 @@ function listRoute(options: AdminOptions) {
       async ({ query }) => {
         // A ledger that cannot book just now must not hide what it has booked before.
         await flushLedger().catch(() => undefined);
-        return await respondPage(query, (page) => storage.usage.list(filterOf(query), page), showUsage);
+        const list = (page: UsagePageRequest) => storage.usage.list(filterOf(query), page);
+        return await respondPlacedPage(query, list, showUsage, PLACE_CURSORS);
       },
     ),
   );
@@ -94,50 +114,6 @@ function attemptsRoute(options: AdminOptions) {
 async function isBooked(usage: UsageRepository, requestId: string): Promise<boolean> {
   const { rows } = await usage.list({ requestId }, { limit: SAME_ID_ROWS_MAX });
   return rows.some((row) => row.requestId === requestId);
-}
-
-function filterOf(query: Static<typeof UsageQuery>): UsageFilter {
-  return {
-    userId: query.user_id as UserId | undefined,
-    apiKeyId: query.api_key_id as ApiKeyId | undefined,
-    groupId: query.group_id as GroupId | undefined,
-    accountId: query.account_id as AccountId | undefined,
-    model: query.model,
-    status: query.status,
-    requestId: query.request_id,
-    fromMs: msOf(query.from),
-    toMs: msOf(query.to),
-  };
-}
-
-function showUsage(row: UsageRow): Static<typeof UsageShown> {
-  return {
-    id: row.id,
-    request_id: row.requestId,
-    user_id: row.userId,
-    api_key_id: row.apiKeyId,
-    group_id: row.groupId,
-    account_id: row.accountId,
-    model: row.model,
-    upstream_model: row.upstreamModel,
-    upstream_request_id: row.upstreamRequestId,
-    input_tokens: row.inputTokens,
-    output_tokens: row.outputTokens,
-    cache_creation_tokens: row.cacheCreationTokens,
-    cache_creation_5m_tokens: row.cacheCreation5mTokens,
-    cache_creation_1h_tokens: row.cacheCreation1hTokens,
-    cache_read_tokens: row.cacheReadTokens,
-    cost_usd: decimalOf(row.costNanos),
-    subscription_id: row.subscriptionId,
-    status: row.status,
-    http_status: row.httpStatus,
-    stream: row.stream,
-    usage_complete: row.usageComplete,
-    duration_ms: row.durationMs,
-    first_token_ms: row.firstTokenMs,
-    attempts: row.attempts,
-    created_at: momentOf(row.createdAtMs),
-  };
 }
 
 function showAttempt(row: UsageAttemptRow): Static<typeof UpstreamAttempt> {

@@ -11,7 +11,8 @@ import { presentedKey } from "#identity/presented-key.ts";
 import { Fault } from "#kernel/fault.ts";
 import { newRequestId } from "#kernel/random.ts";
 import type { Snapshot } from "#snapshot/snapshot.ts";
-import type { KeyStatisticsRepository, UsageTotals } from "#storage/repositories/key-statistics.ts";
+import type { KeyStatisticsRepository } from "#storage/repositories/key-statistics.ts";
+import type { UsageSums } from "#storage/repositories/usage-slices.ts";
 
 /** How many minutes what is called recent spans. */
 const RECENT_MINUTES = 5;
@@ -90,9 +91,7 @@ function showStatistics({ summary, models }: KeyStatistics): object {
   return { usage, model_stats: models.map((one) => ({ model: one.model, ...showTotals(one) })) };
 }
 
-/** Both costs are what was charged: what it would have been without multipliers is not kept. */
-function showTotals(totals: UsageTotals): object {
-  const cost = usdNumber(totals.costNanos);
+function showTotals(totals: UsageSums): object {
   return {
     requests: totals.requests,
     input_tokens: totals.inputTokens,
@@ -100,7 +99,7 @@ function showTotals(totals: UsageTotals): object {
     cache_creation_tokens: totals.cacheCreationTokens,
     cache_read_tokens: totals.cacheReadTokens,
     total_tokens: totals.totalTokens,
-    cost,
-    actual_cost: cost,
+    cost: usdNumber(totals.listCostNanos),
+    actual_cost: usdNumber(totals.costNanos),
   };
 }

@@ -29,6 +29,8 @@ const TITLES: ReadonlyMap<number, string> = new Map(
 export interface SuccessDetail {
   readonly status: 200 | 201 | 204;
   readonly description: string;
+  /** Of the body; JSON when absent. */
+  readonly mediaType?: string;
   /** Absent where there is no body. */
   readonly schema?: object;
   /** What a body may look like. */
@@ -126,19 +128,19 @@ function queryParameters(query: TSchema | undefined) {
 }
 
 function requestBody(schema: TSchema, example: object | undefined) {
-  return { required: true, content: jsonContent(schema, example) };
+  return { required: true, content: bodyContent(schema, example) };
 }
 
-function jsonContent(schema: object, example: object | undefined) {
-  return { "application/json": { schema: refOf(schema), ...(example === undefined ? {} : { example }) } };
+function bodyContent(schema: object, example: object | undefined, mediaType = "application/json") {
+  return { [mediaType]: { schema: refOf(schema), ...(example === undefined ? {} : { example }) } };
 }
 
-function successResponse({ status, description, schema, example }: SuccessDetail) {
+function successResponse({ status, description, mediaType, schema, example }: SuccessDetail) {
   const location = { Location: { description: "Where the row is.", schema: { type: "string" as const } } };
   return {
     description,
     ...(status === 201 ? { headers: location } : {}),
-    ...(schema === undefined ? {} : { content: jsonContent(schema, example) }),
+    ...(schema === undefined ? {} : { content: bodyContent(schema, example, mediaType) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type TSchema, t } from "elysia";
-import { ADDRESS_FORMAT, MOMENT_FORMAT } from "./formats.ts";
+import { ADDRESS_FORMAT, DAY_FORMAT, MOMENT_FORMAT } from "./formats.ts";
 
 /** Objects of the admin API have no fields but those named here, so that a typing error cannot pass silently. */
 export const CLOSED = { additionalProperties: false } as const;
@@ -59,6 +59,10 @@ export const multiplier = (description?: string) =>
 /** A moment of the years 2000 to 2999. */
 export const moment = (description?: string) =>
   t.String({ format: MOMENT_FORMAT, ...described(description), examples: ["2027-01-31T00:00:00.000Z"] });
+
+/** A day of the years 2000 to 2999. */
+export const day = (description?: string) =>
+  t.String({ format: DAY_FORMAT, ...described(description), examples: ["2027-01-31"] });
 
 /** IP addresses and CIDR ranges. */
 export const addresses = (description?: string) =>

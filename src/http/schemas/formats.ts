@@ -6,6 +6,9 @@ export const ADDRESS_FORMAT = "ip-or-cidr";
 /** The format of moments; the name that JSON Schema gives it. */
 export const MOMENT_FORMAT = "date-time";
 
+/** The format of days of the calendar; the name that JSON Schema gives it. */
+export const DAY_FORMAT = "date";
+
 /** Four digits of a year that the database can hold too, then the rest of RFC 3339, in capitals. */
 const MOMENT =
   /^(2\d{3}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
@@ -16,6 +19,7 @@ const MOMENT =
  */
 export function registerFormats(): void {
   FormatRegistry.Set(MOMENT_FORMAT, isMoment);
+  FormatRegistry.Set(DAY_FORMAT, (text) => isMoment(`${text}T00:00:00Z`));
   FormatRegistry.Set(ADDRESS_FORMAT, isAddressOrRange);
 }
 

@@ -13,8 +13,8 @@ const TOTALS = {
   cache_creation_tokens: count,
   cache_read_tokens: count,
   total_tokens: { ...count, description: "All four kinds." },
-  cost: { ...number, description: "As charged, in US dollars." },
-  actual_cost: { ...number, description: "The same as `cost`." },
+  cost: { ...number, description: "At list price, before rate multipliers, in US dollars." },
+  actual_cost: { ...number, description: "As charged, in US dollars." },
 };
 
 const TotalsObject = { type: "object" as const, required: Object.keys(TOTALS), properties: TOTALS };

@@ -12,7 +12,7 @@ import { SettingsChange, SettingsShown } from "./settings.ts";
 import { StickyFlushed } from "./sticky.ts";
 import { SubscriptionChange, SubscriptionCreate, SubscriptionShown } from "./subscription.ts";
 import { UpstreamAttempt } from "./upstream-attempt.ts";
-import { UsageShown } from "./usage.ts";
+import { UsageAggregateShown, UsageShown } from "./usage.ts";
 import {
   BalanceAdjustmentShown,
   BalanceMovement,
@@ -54,6 +54,7 @@ export const MODELS: Readonly<Record<string, object>> = Object.fromEntries(
     SubscriptionCreate,
     SubscriptionShown,
     UpstreamAttempt,
+    UsageAggregateShown,
     UsageShown,
     UserChange,
     UserCreate,

@@ -1,35 +1,35 @@
-import { and, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { ApiKeyId } from "#domain/ids.ts";
+import { isoTime } from "#kernel/clock.ts";
 import type { Database } from "#storage/engines/postgres.ts";
 import { usage } from "#storage/schema/usage.ts";
+import { usageDaily } from "#storage/schema/usage-daily.ts";
+import {
+  DAILY_SUMS,
+  ROW_SUMS,
+  SUM_COLUMNS,
+  type SumsAnswer,
+  sumsOf,
+  type UsageSums,
+} from "./usage-slices.ts";
 
 /** Most models that are told apart; those with the fewest tokens are left out. */
 const MODELS_MAX = 100;
-
-/** What a number of requests used and cost. */
-export interface UsageTotals {
-  readonly requests: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly cacheCreationTokens: number;
-  readonly cacheReadTokens: number;
-  /** All four kinds. */
-  readonly totalTokens: number;
-  /** As charged, in nano-dollars; requests without a known price count as nothing. */
-  readonly costNanos: bigint;
-}
+const DAY_MS = 86_400_000;
+/** The last day that the database is asked about, in milliseconds since the Unix epoch: that of the year 9999. */
+const LAST_DAY_MS = 253_402_214_400_000;
 
 /** What an API key's requests used and cost. */
 export interface KeySummary {
-  readonly total: UsageTotals;
-  readonly today: UsageTotals;
-  readonly recent: Pick<UsageTotals, "requests" | "totalTokens">;
+  readonly total: UsageSums;
+  readonly today: UsageSums;
+  readonly recent: Pick<UsageSums, "requests" | "totalTokens">;
   /** Mean time from arrival to end in milliseconds; 0 without requests. */
   readonly averageDurationMs: number;
 }
 
 /** What an API key's requests for one model, as the client asked, used and cost. */
-export interface ModelTotals extends UsageTotals {
+export interface ModelTotals extends UsageSums {
   readonly model: string;
 }
 
@@ -39,11 +39,15 @@ export interface UsageStretch {
   readonly toMs: number;
 }
 
-/** What the usage on record of single API keys adds up to. */
+/**
+ * What single API keys have used. Whole UTC days are taken from the sums by day, and what a stretch has besides them
+ * from the rows, so answers are exact to the millisecond; only of days whose rows were dropped, parts count as
+ * nothing.
+ */
 export class KeyStatisticsRepository {
-  readonly #db: Database;
+  readonly #db: Pick<Database, "execute">;
 
-  constructor(db: Database) {
+  constructor(db: Pick<Database, "execute">) {
     this.#db = db;
   }
 
@@ -52,44 +56,52 @@ export class KeyStatisticsRepository {
     id: ApiKeyId,
     { todayMs, recentMs }: { readonly todayMs: number; readonly recentMs: number },
   ): Promise<KeySummary> {
-    const recent = totals(gte(usage.createdAtMs, recentMs));
-    const [summary] = await this.#db
-      .select({
-        total: totals(sql`true`),
-        today: totals(gte(usage.createdAtMs, todayMs)),
-        recent: { requests: recent.requests, totalTokens: recent.totalTokens },
-        averageDurationMs: sql<number>`coalesce(avg(${usage.durationMs}), 0)`.mapWith(Number),
-      })
-      .from(usage)
-      .where(eq(usage.apiKeyId, id));
-    if (summary === undefined) throw new Error("an aggregate always has one row");
-    return summary;
+    const sumsIn = (fromMs: number) => sql`
+      select ${DAILY_SUMS} from (${partsOf(id, { fromMs, toMs: LAST_DAY_MS })}) parts`;
+    // One statement sees one state of the books.
+    const rows = await this.#db.execute<SumsAnswer & Record<string, unknown>>(sql`
+      select * from (${sumsIn(0)}) total
+      union all select * from (${sumsIn(todayMs)}) today
+      union all select * from (${sumsIn(recentMs)}) recent`);
+    const [total, today, recent] = rows.map(sumsOf);
+    if (total === undefined || today === undefined || recent === undefined) {
+      throw new Error("an aggregate always has one row");
+    }
+    const averageDurationMs = total.requests === 0 ? 0 : total.durationMs / total.requests;
+    return { total, today, recent, averageDurationMs };
   }
 
   /** What a key has used of each model in a stretch of time, most tokens first. */
-  async byModel(id: ApiKeyId, { fromMs, toMs }: UsageStretch): Promise<readonly ModelTotals[]> {
-    const sums = totals(sql`true`);
-    return await this.#db
-      .select({ model: usage.model, ...sums })
-      .from(usage)
-      .where(and(eq(usage.apiKeyId, id), gte(usage.createdAtMs, fromMs), lt(usage.createdAtMs, toMs)))
-      .groupBy(usage.model)
-      .orderBy(desc(sums.totalTokens), usage.model)
-      .limit(MODELS_MAX);
+  async byModel(id: ApiKeyId, stretch: UsageStretch): Promise<readonly ModelTotals[]> {
+    const rows = await this.#db.execute<SumsAnswer & { readonly model: string }>(sql`
+      select model, ${DAILY_SUMS} from (${partsOf(id, stretch)}) parts
+      group by model
+      order by sum(input_tokens + output_tokens + cache_creation_tokens + cache_read_tokens) desc, model
+      limit ${MODELS_MAX}`);
+    return rows.map((row) => ({ model: row.model, ...sumsOf(row) }));
   }
 }
 
-function totals(condition: SQL) {
-  const { inputTokens, outputTokens, cacheCreationTokens, cacheReadTokens, costNanos } = usage;
-  const sum = (what: SQL) => sql`coalesce(sum(${what}) filter (where ${condition}), 0)`;
-  const tokens = (what: SQL) => sum(what).mapWith(Number);
-  return {
-    requests: sql`count(*) filter (where ${condition})`.mapWith(Number),
-    inputTokens: tokens(sql`${inputTokens}`),
-    outputTokens: tokens(sql`${outputTokens}`),
-    cacheCreationTokens: tokens(sql`${cacheCreationTokens}`),
-    cacheReadTokens: tokens(sql`${cacheReadTokens}`),
-    totalTokens: tokens(sql`${inputTokens} + ${outputTokens} + ${cacheCreationTokens} + ${cacheReadTokens}`),
-    costNanos: sum(sql`${costNanos}`).mapWith(BigInt),
-  };
+/** Sums by model that add up to what a key used in a stretch of time. */
+function partsOf(id: ApiKeyId, { fromMs, toMs }: UsageStretch): SQL {
+  const firstDayMs = Math.ceil(fromMs / DAY_MS) * DAY_MS;
+  const endDayMs = Math.floor(toMs / DAY_MS) * DAY_MS;
+  if (firstDayMs >= endDayMs) return rowsIn(id, fromMs, toMs);
+  return sql`
+    select model, ${SUM_COLUMNS} from ${usageDaily}
+    where slice = 'caller' and api_key_id = ${id}
+      and day >= ${dayOf(firstDayMs)}::date and day < ${dayOf(endDayMs)}::date
+    union all ${rowsIn(id, fromMs, firstDayMs)}
+    union all ${rowsIn(id, endDayMs, toMs)}`;
+}
+
+function rowsIn(id: ApiKeyId, fromMs: number, toMs: number): SQL {
+  return sql`
+    select model, ${ROW_SUMS} from ${usage}
+    where api_key_id = ${id} and created_at >= ${isoTime(fromMs)} and created_at < ${isoTime(toMs)}
+    group by model`;
+}
+
+function dayOf(ms: number): string {
+  return isoTime(ms).slice(0, "YYYY-MM-DD".length);
 }

@@ -5,13 +5,13 @@ import { usageDaily } from "#storage/schema/usage-daily.ts";
 /** What requests can be told apart by besides their day, in the order of the columns of `usage_daily`. */
 const DIMENSIONS = ["user_id", "api_key_id", "group_id", "account_id", "model"] as const;
 /** One of {@link DIMENSIONS}. */
-type Dimension = (typeof DIMENSIONS)[number];
+export type Dimension = (typeof DIMENSIONS)[number];
 
 /**
  * The slices in which every request is added up, by what they tell apart. The first are so small that years of them
  * are read at once; the last two answer what is asked of several things together.
  */
-const SLICES = {
+export const SLICES = {
   model: ["model"],
   user: ["user_id"],
   api_key: ["api_key_id"],
@@ -43,14 +43,68 @@ const SUMS = {
 const SUM_NAMES = Object.keys(SUMS);
 
 /** The aggregates over rows of `usage`, named as the columns of `usage_daily`. */
-const ROW_SUMS: SQL = sql.raw(
+export const ROW_SUMS: SQL = sql.raw(
   Object.entries(SUMS)
     .map(([name, aggregate]) => `${aggregate} as ${name}`)
     .join(", "),
 );
 
+/** The same columns added up once more, over rows of `usage_daily` or of several such aggregates. */
+export const DAILY_SUMS: SQL = sql.raw(
+  SUM_NAMES.map((name) => `coalesce(sum(${name}), 0) as ${name}`).join(", "),
+);
+
 /** The columns that hold what is added up. */
-const SUM_COLUMNS: SQL = sql.raw(SUM_NAMES.join(", "));
+export const SUM_COLUMNS: SQL = sql.raw(SUM_NAMES.join(", "));
+
+/** What a number of requests used and cost. */
+export interface UsageSums {
+  readonly requests: number;
+  readonly errors: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheCreationTokens: number;
+  readonly cacheCreation5mTokens: number;
+  readonly cacheCreation1hTokens: number;
+  readonly cacheReadTokens: number;
+  /** All four kinds: input, output, cache written and cache read. */
+  readonly totalTokens: number;
+  /** As charged, in nano-dollars; requests without a known price count as nothing. */
+  readonly costNanos: bigint;
+  /** At a multiplier of 1. */
+  readonly listCostNanos: bigint;
+  /** What the accounts cost the operator. */
+  readonly accountCostNanos: bigint;
+  /** The times from arrival to end added up, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** The sums as a statement answers with them. */
+export type SumsAnswer = Readonly<Record<keyof typeof SUMS, string | number>>;
+
+/** Reads the sums of an answer. */
+export function sumsOf(row: SumsAnswer): UsageSums {
+  const [inputTokens, outputTokens] = [Number(row.input_tokens), Number(row.output_tokens)];
+  const [cacheCreationTokens, cacheReadTokens] = [
+    Number(row.cache_creation_tokens),
+    Number(row.cache_read_tokens),
+  ];
+  return {
+    requests: Number(row.requests),
+    errors: Number(row.errors),
+    inputTokens,
+    outputTokens,
+    cacheCreationTokens,
+    cacheCreation5mTokens: Number(row.cache_creation_5m_tokens),
+    cacheCreation1hTokens: Number(row.cache_creation_1h_tokens),
+    cacheReadTokens,
+    totalTokens: inputTokens + outputTokens + cacheCreationTokens + cacheReadTokens,
+    costNanos: BigInt(row.cost_nanos),
+    listCostNanos: BigInt(row.list_cost_nanos),
+    accountCostNanos: BigInt(row.account_cost_nanos),
+    durationMs: Number(row.duration_ms),
+  };
+}
 
 const KEYS = ["slice", "day", ...DIMENSIONS].join(", ");
 const KEPT = SUM_NAMES.map((name) => `${name} = kept.${name} + excluded.${name}`).join(", ");

@@ -1,9 +1,9 @@
-import { and, asc, desc, eq, gte, lt, or, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, gte, lt, lte, or, type SQL } from "drizzle-orm";
 import type { Booked } from "#domain/booked.ts";
-import type { AccountId, ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
+import type { AccountId, ApiKeyId, GroupId, SubscriptionId, UserId } from "#domain/ids.ts";
 import type { UsageStatus } from "#domain/usage-record.ts";
 import type { Database } from "#storage/engines/postgres.ts";
-import { olderThan, type Page, type PageRequest, pageOf, rowsToRead } from "#storage/page.ts";
+import { olderThan, type Page, type PageRequest, pageOf, placedPageOf, rowsToRead } from "#storage/page.ts";
 import { usage } from "#storage/schema/usage.ts";
 import { usageAttempts } from "#storage/schema/usage-attempts.ts";
 import { usageConflicts } from "#storage/schema/usage-conflicts.ts";
@@ -31,6 +31,7 @@ export interface UsageFilter {
   readonly apiKeyId?: ApiKeyId | undefined;
   readonly groupId?: GroupId | undefined;
   readonly accountId?: AccountId | undefined;
+  readonly subscriptionId?: SubscriptionId | undefined;
   /** As the client asked. */
   readonly model?: string | undefined;
   readonly status?: UsageStatus | undefined;
@@ -41,6 +42,18 @@ export interface UsageFilter {
   /** Arrived before, in milliseconds since the Unix epoch. */
   readonly toMs?: number | undefined;
 }
+
+/** Where a record stands in the list: by when it arrived, and among those of one millisecond by its id. */
+export interface UsagePlace {
+  /** Milliseconds since the Unix epoch. */
+  readonly createdAtMs: number;
+  readonly id: number;
+}
+
+/** Which stretch of the list of records is wanted. */
+export type UsagePageRequest = PageRequest<UsagePlace>;
+/** One stretch of the list of records. */
+export type UsagePage = Page<UsageRow, UsagePlace>;
 
 /** What every client request used and cost. */
 export class UsageRepository {
@@ -89,15 +102,15 @@ export class UsageRepository {
     }
   }
 
-  /** Records that fit the filter, newest first. */
-  async list(filter: UsageFilter, page: PageRequest): Promise<Page<UsageRow>> {
+  /** Records that fit the filter, those that arrived last first. */
+  async list(filter: UsageFilter, page: UsagePageRequest): Promise<UsagePage> {
     const rows = await this.#db
       .select()
       .from(usage)
-      .where(and(...conditions(filter), olderThan(usage.id, page)))
-      .orderBy(desc(usage.id))
+      .where(and(...conditions(filter), ...earlierThan(page)))
+      .orderBy(desc(usage.createdAtMs), desc(usage.id))
       .limit(rowsToRead(page));
-    return pageOf(rows, page);
+    return placedPageOf(rows, page, ({ createdAtMs, id }) => ({ createdAtMs, id }));
   }
 
   /** The attempts of a request, in their order. */
@@ -127,12 +140,20 @@ function conditions(filter: UsageFilter): readonly (SQL | undefined)[] {
     when(filter.apiKeyId, (id) => eq(usage.apiKeyId, id)),
     when(filter.groupId, (id) => eq(usage.groupId, id)),
     when(filter.accountId, (id) => eq(usage.accountId, id)),
+    when(filter.subscriptionId, (id) => eq(usage.subscriptionId, id)),
     when(filter.model, (model) => eq(usage.model, model)),
     when(filter.status, (status) => eq(usage.status, status)),
     when(filter.requestId, (id) => or(eq(usage.requestId, id), eq(usage.upstreamRequestId, id))),
     when(filter.fromMs, (ms) => gte(usage.createdAtMs, ms)),
     when(filter.toMs, (ms) => lt(usage.createdAtMs, ms)),
   ];
+}
+
+/** The time alone is what months are left out by; the pair is what ends the page. */
+function earlierThan({ before }: UsagePageRequest): readonly (SQL | undefined)[] {
+  if (before === undefined) return [];
+  const { createdAtMs, id } = before;
+  return [lte(usage.createdAtMs, createdAtMs), or(lt(usage.createdAtMs, createdAtMs), lt(usage.id, id))];
 }
 
 function when<Value>(
