@@ -23,14 +23,14 @@ const CERTIFICATE_REJECTED = /CERT|LEAF_SIGNATURE|INVALID_CA|INVALID_PURPOSE|PAT
 /** Bun's code for a failed handshake; a connection that breaks TLS after the request has the same one. */
 const TLS_PROTOCOL_ERROR = "EPROTO";
 
-/** What Bun calls an answer that is not HTTP. */
-const UNREADABLE_ANSWER = /^(?:Malformed_HTTP_Response|Invalid[A-Z]\w+)$/;
+/** What Bun calls an answer that is not HTTP, or whose body is not in the content coding it claims. */
+const UNREADABLE_ANSWER = /^(?:Malformed_HTTP_Response|Invalid[A-Z]\w+|(?:Zlib|Brotli|Zstd)\w*Error)$/;
 
 /**
  * Names a failure of the transport before the answer's head was there.
  *
  * Certain that the request did not arrive: an {@link UnsentFault}. Otherwise `upstream.connect_failed` for
- * a TLS protocol error, `upstream.invalid_answer` for an answer that is not HTTP and `upstream.reset` for
+ * a TLS protocol error, `upstream.invalid_answer` for an answer that cannot be read and `upstream.reset` for
  * every other end of the connection. What carries no error code did not come from the transport; it is
  * a mistake in this program and becomes `gateway.internal`.
  *

@@ -5,6 +5,7 @@ import { Fault } from "#kernel/fault.ts";
 import { createAddressPolicy } from "./address-policy.ts";
 import { type BaseUrlVerdict, bareHostName, checkBaseUrl } from "./base-url.ts";
 import { readConnectionFault } from "./connection-fault.ts";
+import { describeDecoded } from "./content-coding.ts";
 import { type Lookup, Resolver, systemLookup } from "./resolver.ts";
 import { UnsentFault } from "./unsent-fault.ts";
 
@@ -129,7 +130,7 @@ class GuardedClient {
     let unreached: UnsentFault | undefined;
     for (const address of addresses.slice(0, ADDRESSES_TRIED_MAX)) {
       try {
-        return await fetch(pinnedUrl(url, address), init);
+        return describeDecoded(await fetch(pinnedUrl(url, address), init));
       } catch (thrown) {
         unreached = this.#afterFailure(thrown, address, url, signal);
       }
@@ -160,7 +161,7 @@ class GuardedClient {
       session: this.#session,
       proxy: false,
       redirect: "manual",
-      decompress: false,
+      decompress: true,
       timeout: false,
     };
     if (request.body !== undefined) init.body = request.body;

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { brotliCompressSync, deflateSync } from "node:zlib";
 import { Fault } from "#kernel/fault.ts";
 import { openUpstream } from "#upstream/send.ts";
 import { answerOk, OK, openRawServer } from "./raw-server.ts";
@@ -25,15 +26,52 @@ test("method, path, query, headers and body arrive as the provider built them", 
   expect(request.headers["host"]).toBeUndefined();
 });
 
-test("a compressed body comes back byte for byte", async () => {
-  const bytes = Bun.gzipSync("hello");
+test.each([
+  ["gzip", Bun.gzipSync],
+  ["br", brotliCompressSync],
+  ["deflate", deflateSync],
+  ["ZSTD", Bun.zstdCompressSync],
+] as const)("a body in %s comes back decoded, and its headers say so", async (coding, encode) => {
+  const bytes = encode(new TextEncoder().encode("hello"));
+  const seen: (string | null)[] = [];
   using server = Bun.serve({
     port: 0,
-    fetch: () => new Response(bytes, { headers: { "content-encoding": "gzip" } }),
+    fetch: (request) => {
+      seen.push(request.headers.get("accept-encoding"));
+      return new Response(new Uint8Array(bytes), { headers: { "content-encoding": coding } });
+    },
+  });
+  const request = post(`http://127.0.0.1:${server.port}/`, { "accept-encoding": "identity" });
+  const response = await openWithNames({}).send(request, unlimited);
+  expect([response.headers.get("content-encoding"), response.headers.get("content-length")]).toEqual([
+    null,
+    null,
+  ]);
+  expect(await response.text()).toBe("hello");
+  expect(seen).toEqual(["identity"]);
+});
+
+test("a body in an unknown coding comes back byte for byte under its own header", async () => {
+  using server = Bun.serve({
+    port: 0,
+    fetch: () => new Response("hello", { headers: { "content-encoding": "x-own" } }),
   });
   const response = await openWithNames({}).send(post(`http://127.0.0.1:${server.port}/`), unlimited);
-  expect(response.headers.get("content-encoding")).toBe("gzip");
-  expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes);
+  expect([response.headers.get("content-encoding"), await response.text()]).toEqual(["x-own", "hello"]);
+});
+
+test("a body that is not in the coding it claims is an answer that cannot be read", async () => {
+  using server = Bun.serve({
+    port: 0,
+    fetch: () => new Response("hello".repeat(100), { headers: { "content-encoding": "gzip" } }),
+  });
+  const read = async (): Promise<string> => {
+    const response = await openWithNames({}).send(post(`http://127.0.0.1:${server.port}/`), unlimited);
+    return await response.text();
+  };
+  // Where the break is read together with the head, it is known before there is an answer.
+  const { code } = (await thrownBy(read())) as { readonly code: string };
+  expect(["upstream.invalid_answer", "ZlibError"]).toContain(code);
 });
 
 test("requests to one host share a connection", async () => {
