@@ -190,17 +190,23 @@ export class StreamRelay {
     await this.#metering;
     if (this.#hasClientEnded) return;
     await this.#report();
-    const { meter, renderFault } = this.#parts;
-    const isExplicit = meter.isWhole || meter.error !== undefined;
-    const rest = isExplicit ? this.#boundary.flush() : this.#errorEnd(renderFault(this.#fault));
-    for (const piece of rest) controller.enqueue(piece);
+    for (const piece of this.#lastPieces()) controller.enqueue(piece);
     this.#endClient();
     controller.close();
   }
 
-  /** An event that was too long to be held back was cut off in the middle: ends it first. */
-  #errorEnd(event: Uint8Array): readonly Uint8Array[] {
-    return this.#boundary.isAtBoundary ? [event] : [BLANK_LINE, event];
+  /**
+   * What the client is still to get. Half an event is worth nothing, so one that is held back gives way to the
+   * error event; a last event that lacks only its blank line is given it, because readers pass over it otherwise.
+   */
+  #lastPieces(): readonly Uint8Array[] {
+    const { meter, renderFault } = this.#parts;
+    const isExplicit = meter.isWhole || meter.error !== undefined;
+    const pieces = isExplicit ? [...this.#boundary.flush()] : [];
+    // An event that was too long to be held back was cut off in the middle: it is ended first.
+    if (!this.#boundary.isAtBoundary) pieces.push(BLANK_LINE);
+    if (!isExplicit) pieces.push(renderFault(this.#fault));
+    return pieces;
   }
 
   #endClient(): void {

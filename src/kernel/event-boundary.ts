@@ -1,8 +1,8 @@
 const LF = 10;
 const CR = 13;
 
-/** Longest unfinished event that is held back; a longer one is passed on as it comes. */
-const HELD_BYTES_MAX = 262_144;
+/** Longest unfinished event that is held back, in bytes; a longer one is passed on as it comes. */
+const HELD_BYTES_MAX = 1_048_576;
 
 /**
  * Keeps the unfinished end of an event stream back until it is finished.

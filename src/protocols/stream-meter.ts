@@ -23,7 +23,7 @@ export interface StreamMeter {
   readonly usageSoFar: TokenUsage;
   /** The first piece of content has passed. */
   readonly hasContent: boolean;
-  /** The answer has come to its proper end. */
+  /** The answer has come to its proper end, and none of the events that make one up is missing. */
   readonly isWhole: boolean;
   /** What the upstream has said, within the stream, went wrong. */
   readonly error: StreamError | undefined;

@@ -6,7 +6,7 @@ const bytesOf = (text: string): Uint8Array => utf8.encode(text);
 const textOf = (pieces: readonly Uint8Array[]): string => Buffer.concat([...pieces]).toString();
 
 /** More than is ever held back. */
-const LONG = `data: ${"x".repeat(300_000)}`;
+const LONG = `data: ${"x".repeat(1_100_000)}`;
 
 test.each([["\n"], ["\r\n"]])(
   "what is passed on always ends with an event, however the stream is cut, with line ends %j",

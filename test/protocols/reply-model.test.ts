@@ -22,9 +22,30 @@ test("CRLF line ends are kept", () => {
   expect(text(renameModelOfEvents(bytes(stream), "a"))).toBe(stream.replace("real", "a"));
 });
 
+const START = '{"type":"message_start","message":{"content":[],"model":"real"}}';
+
+test.each([
+  ["no space after the colons", `event:message_start\ndata:${START}\n\n`],
+  ["no event line", `data: ${START}\n\n`],
+  ["neither", `data:${START}\r\n\r\n`],
+  ["its data before its name", `data: ${START}\nevent: message_start\n\n`],
+  ["its data on several lines", `event: message_start\ndata: ${START.replaceAll(",", ",\ndata: ")}\n\n`],
+  [
+    "several lines, CRLF and a comment",
+    `data:${START.replaceAll(",", ",\r\n: c\r\ndata:\r\ndata:")}\r\n\r\n`,
+  ],
+])("a message_start is known with %s", (_, event) => {
+  const stream = `data: {"type":"ping","message":{"model":"real"}}\n\n: message_start\n\n${event}data: ${START}\n\n`;
+  const at = stream.indexOf(event);
+  const expected = stream.slice(0, at) + event.replace('"real"', '"asked"') + stream.slice(at + event.length);
+  expect(text(renameModelOfEvents(bytes(stream), "asked"))).toBe(expected);
+});
+
 test("what names no model is left alone", () => {
   expect(renameModelOfMessage(bytes('{"error":{"model":"x"}}'), "asked")).toBeUndefined();
   expect(renameModelOfEvents(bytes("event: ping\ndata: {}\n\n"), "asked")).toBeUndefined();
   expect(renameModelOfEvents(bytes("event: message_start\ndata: nonsense\n\n"), "asked")).toBeUndefined();
+  const across = 'data: {"type":"message_start","message":{"model":{\ndata: }}}\n\n';
+  expect(renameModelOfEvents(bytes(across), "asked")).toBeUndefined();
   expect(renameModelOfMessage(bytes("[".repeat(1_000)), "asked")).toBeUndefined();
 });

@@ -115,6 +115,7 @@ test("events without a name are read by their type", () => {
 
 test("a line of many megabytes is passed over without being kept", () => {
   const meter = new MessageMeter();
+  meter.push(new TextEncoder().encode(event("message_start", { message: {} })));
   meter.push(new TextEncoder().encode("event: message_delta\ndata: "));
   for (let piece = 0; piece < 64; piece++) meter.push(new Uint8Array(1_000_000).fill(65));
   meter.push(new TextEncoder().encode(`\n\n${event("message_stop", { type: "message_stop" })}`));

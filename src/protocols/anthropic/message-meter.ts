@@ -1,5 +1,6 @@
 import { NO_USAGE, type TokenUsage } from "#domain/usage-record.ts";
 import type { StreamError, StreamMeter } from "#protocols/stream-meter.ts";
+import { AnswerCourse } from "./answer-course.ts";
 import { asRecord, mergeUsage } from "./usage.ts";
 
 const LF = 10;
@@ -20,7 +21,13 @@ const DELTA_FRAME_BYTES = 76;
 const BYTES_PER_TOKEN = 3.5;
 
 /** Events whose data is read; of all others only the name matters. */
-const READ_EVENTS: ReadonlySet<string> = new Set(["", "message_start", "message_delta", "error"]);
+const READ_EVENTS: ReadonlySet<string> = new Set([
+  "",
+  "message_start",
+  "message_delta",
+  "message_stop",
+  "error",
+]);
 
 /**
  * Meters a stream of the Messages API.
@@ -31,9 +38,8 @@ const READ_EVENTS: ReadonlySet<string> = new Set(["", "message_start", "message_
  */
 export class MessageMeter implements StreamMeter {
   usage: TokenUsage = NO_USAGE;
-  hasContent = false;
-  isWhole = false;
   error: StreamError | undefined;
+  readonly #course = new AnswerCourse();
   #deltas = 0;
   #deltaBytes = 0;
   #isOutputReported = false;
@@ -44,6 +50,14 @@ export class MessageMeter implements StreamMeter {
   #carried: Uint8Array[] = [];
   #carriedBytes = 0;
   readonly #decoder = new TextDecoder();
+
+  get hasContent(): boolean {
+    return this.#course.hasContent;
+  }
+
+  get isWhole(): boolean {
+    return this.#course.isWhole;
+  }
 
   get usageSoFar(): TokenUsage {
     if (this.#isOutputReported) return this.usage;
@@ -64,7 +78,8 @@ export class MessageMeter implements StreamMeter {
 
   end(): void {
     if (this.#carriedBytes > 0) this.#line(new Uint8Array(0), 0, 0);
-    this.#dispatch();
+    // Without its blank line, only data that is whole tells that nothing of the event is missing.
+    if (isJson(this.#data.join("\n"))) this.#dispatch();
   }
 
   #carry(rest: Uint8Array): void {
@@ -110,24 +125,23 @@ export class MessageMeter implements StreamMeter {
     this.#dataBytes = 0;
     if (data.length > 0) this.#data = [];
     if (dataBytes === 0) return;
-    if (event === "content_block_delta") this.#countDelta(dataBytes);
-    else if (event === "message_stop") this.isWhole = true;
-    else if (data.length > 0) this.#read(event, data.join("\n"), dataBytes);
+    if (event !== "") this.#pass(event, dataBytes);
+    if (data.length > 0) this.#read(event, data.join("\n"), dataBytes);
   }
 
-  #countDelta(dataBytes: number): void {
-    this.hasContent = true;
+  #pass(event: string, dataBytes: number): void {
+    this.#course.pass(event);
+    if (event !== "content_block_delta") return;
     this.#deltas++;
     this.#deltaBytes += dataBytes;
   }
 
   #read(event: string, data: string, dataBytes: number): void {
     const content = parsed(data);
-    const type = event === "" ? content["type"] : event;
+    const type = event === "" ? textOf(content["type"]) : event;
+    if (event === "") this.#pass(type, dataBytes);
     if (type === "message_start") this.usage = mergeUsage(this.usage, asRecord(content["message"])["usage"]);
     else if (type === "message_delta") this.#readDelta(content["usage"]);
-    else if (type === "content_block_delta") this.#countDelta(dataBytes);
-    else if (type === "message_stop") this.isWhole = true;
     else if (type === "error") this.error = errorOf(content);
   }
 
@@ -135,6 +149,15 @@ export class MessageMeter implements StreamMeter {
   #readDelta(usage: unknown): void {
     this.usage = mergeUsage(this.usage, usage);
     this.#isOutputReported ||= typeof asRecord(usage)["output_tokens"] === "number";
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
