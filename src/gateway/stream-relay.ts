@@ -1,24 +1,19 @@
 import type { TokenUsage, UsageStatus } from "#domain/usage-record.ts";
 import type { Clock } from "#kernel/clock.ts";
-import { EventBoundary } from "#kernel/event-boundary.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
 import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
 import { Wakeup } from "#kernel/wakeup.ts";
 import type { StreamError, StreamMeter } from "#protocols/stream-meter.ts";
 import type { StreamEnding } from "./call-stages.ts";
+import { ClientEvents, type ClientEventsOptions } from "./client-events.ts";
 import type { UpstreamCall } from "./upstream-call.ts";
 
 /** How far the meter may run ahead of the client, in bytes: the most one slow client can make us buffer. */
 const METER_LEAD_BYTES_MAX = 1_048_576;
 
-/** How far into a stream the model is looked for, in bytes. */
-const RENAME_BYTES_MAX = 65_536;
-
 /** How often it is told what the answer has used so far, in bytes of it: some hundred tokens. */
 const USED_STEP_BYTES = 4_096;
-
-const BLANK_LINE = new TextEncoder().encode("\n\n");
 
 /** Time limits of a stream, in milliseconds. */
 export interface StreamLimits {
@@ -35,7 +30,7 @@ export interface ChunkReader {
   cancel(): Promise<void>;
 }
 
-interface RelayParts {
+interface RelayParts extends ClientEventsOptions {
   readonly upstream: ReadableStream<Uint8Array>;
   readonly meter: StreamMeter;
   readonly call: UpstreamCall;
@@ -44,12 +39,8 @@ interface RelayParts {
   readonly stallWatch: StallWatch;
   readonly clock: Clock;
   readonly limits: StreamLimits;
-  /** The error event that ends a stream which cannot be completed. */
-  readonly renderFault: (fault: Fault | undefined) => Uint8Array;
   /** What an error that the upstream tells of within its stream means. */
   readonly readError: (error: StreamError) => Fault;
-  /** Gives events in which the model is named as the client has named it; undefined: they do not name it. */
-  readonly rename: ((events: Uint8Array) => Uint8Array | undefined) | undefined;
   /** Told now and then what the answer has used so far; undefined: nobody wants to know. */
   readonly onUsed: ((usage: TokenUsage) => void) | undefined;
   /** The client's side has ended: its last byte has gone, or it has left. */
@@ -85,11 +76,12 @@ export class StreamRelay {
   readonly #parts: RelayParts;
   readonly #client: ChunkReader;
   readonly #clientWatch: Watch;
-  readonly #boundary = new EventBoundary();
+  readonly #events: ClientEvents;
   readonly #onAbort = (): void => this.clientLeft();
   readonly #ending = Promise.withResolvers<StreamEnding>();
   readonly #begin = Promise.withResolvers<void>();
   readonly #metering: Promise<void>;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #meteredBytes = 0;
   #deliveredBytes = 0;
   #firstTokenAt: number | undefined;
@@ -99,7 +91,6 @@ export class StreamRelay {
   readonly #clientWakeup = new Wakeup();
   #toldBytes = 0;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
-  #rename: RelayParts["rename"];
   #hasBegun = false;
   #hasMeterEnded = false;
   #hasClientEnded = false;
@@ -107,11 +98,11 @@ export class StreamRelay {
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
-    this.#rename = parts.rename;
+    this.#events = new ClientEvents(parts);
     this.begun = this.#begin.promise;
     const [clientBranch, meterBranch] = parts.upstream.tee();
     this.#client = clientBranch.getReader();
-    this.#clientWatch = parts.stallWatch.open(() => this.clientLeft());
+    this.#clientWatch = parts.stallWatch.open(() => this.#clientStalled());
     parts.call.detachFromClient();
     parts.clientSignal.addEventListener("abort", this.#onAbort);
     this.#metering = this.#runMeter(meterBranch.getReader());
@@ -135,6 +126,15 @@ export class StreamRelay {
     this.#parts.call.cancel(code);
   }
 
+  /** The client has not read for too long. Should it read on after all, it must not wait for the rest in vain. */
+  #clientStalled(): void {
+    if (this.#hasClientEnded) return;
+    this.clientLeft();
+    const rest = this.#events.fail(new Fault("admit.client_stalled"));
+    for (const piece of rest) this.#controller?.enqueue(piece);
+    this.#controller?.close();
+  }
+
   /** The client has gone, or has not read for too long. */
   clientLeft(): void {
     if (this.#hasClientEnded) return;
@@ -149,6 +149,7 @@ export class StreamRelay {
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    this.#controller = controller;
     this.#clientWatch.disarm();
     for (;;) {
       const chunk = await this.#readForClient();
@@ -158,20 +159,12 @@ export class StreamRelay {
       this.#letMeterRun(chunk.length);
       await this.#meterCatchesUp();
       if (this.#parts.meter.isWhole) await this.#report();
-      const passed = this.#renamed(this.#boundary.split(chunk));
+      const passed = this.#events.take(chunk);
       for (const piece of passed) controller.enqueue(piece);
       if (passed.length === 0) continue;
       this.#clientWatch.arm(this.#parts.limits.clientStallMs);
       return;
     }
-  }
-
-  /** The model is named once, in the first events; from then on everything passes as it is. */
-  #renamed(passed: readonly Uint8Array[]): readonly Uint8Array[] {
-    if (this.#rename === undefined || passed.length === 0) return passed;
-    const events = this.#rename(Buffer.concat(passed));
-    if (events !== undefined || this.#deliveredBytes > RENAME_BYTES_MAX) this.#rename = undefined;
-    return events === undefined ? passed : [events];
   }
 
   /** The next chunk; undefined when the upstream has ended, in order or not. */
@@ -190,23 +183,12 @@ export class StreamRelay {
     await this.#metering;
     if (this.#hasClientEnded) return;
     await this.#report();
-    for (const piece of this.#lastPieces()) controller.enqueue(piece);
+    const { meter } = this.#parts;
+    const isExplicit = meter.isWhole || meter.error !== undefined;
+    const rest = isExplicit ? this.#events.finish() : this.#events.fail(this.#fault);
+    for (const piece of rest) controller.enqueue(piece);
     this.#endClient();
     controller.close();
-  }
-
-  /**
-   * What the client is still to get. Half an event is worth nothing, so one that is held back gives way to the
-   * error event; a last event that lacks only its blank line is given it, because readers pass over it otherwise.
-   */
-  #lastPieces(): readonly Uint8Array[] {
-    const { meter, renderFault } = this.#parts;
-    const isExplicit = meter.isWhole || meter.error !== undefined;
-    const pieces = isExplicit ? [...this.#boundary.flush()] : [];
-    // An event that was too long to be held back was cut off in the middle: it is ended first.
-    if (!this.#boundary.isAtBoundary) pieces.push(BLANK_LINE);
-    if (!isExplicit) pieces.push(renderFault(this.#fault));
-    return pieces;
   }
 
   #endClient(): void {

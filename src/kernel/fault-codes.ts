@@ -46,6 +46,7 @@ export const FAULTS = {
   "admit.queue_full": client(429, "Too many pending requests, please retry later"),
   "admit.wait_timeout": client(429, "Concurrency limit exceeded, please retry later"),
   "admit.client_gone": client(499, "The client closed the connection"),
+  "admit.client_stalled": client(408, "The client left its answer unread for too long"),
   "billing.quota_reached": client(429, "The quota of this API key is used up"),
   "billing.window_reached": client(429, "A spending limit of this API key is reached, please retry later"),
   "billing.subscription_missing": client(403, "No subscription for the group of this API key"),
