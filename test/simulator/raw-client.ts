@@ -9,17 +9,26 @@ const PATIENCE_MS = 5_000;
 export class RawClient {
   readonly socket: Socket;
   readonly #received: Buffer[] = [];
+  #port: number | undefined;
   #ending: "fin" | "rst" | undefined;
   #changed = Promise.withResolvers<void>();
 
   constructor(port: number) {
     this.socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.socket.on("connect", () => {
+      this.#port = this.socket.localPort;
+    });
     this.socket.on("data", (bytes: Buffer) => {
       this.#received.push(bytes);
       this.#notify();
     });
     this.socket.on("end", () => this.#end("fin"));
     this.socket.on("error", () => this.#end("rst"));
+  }
+
+  /** The port it connects from; undefined until it is connected. */
+  get port(): number | undefined {
+    return this.#port;
   }
 
   get ending(): "fin" | "rst" | undefined {
