@@ -15,6 +15,8 @@ import type {
 import { buildApp } from "./app.ts";
 import { composeHttpThread, type HttpThreadRooms } from "./compose.ts";
 
+/** After the grace, how long answers have to be told of it and end, in milliseconds. */
+const END_MS_MAX = 1_000;
 /** After the grace, how long broken-off requests have to settle, in milliseconds, and how often that is looked at. */
 const SETTLE_MS_MAX = 5_000;
 const SETTLE_STEP_MS = 20;
@@ -132,12 +134,15 @@ function connectLedger(rooms: HttpThreadRooms, port: MessagePort): void {
   });
 }
 
-/** Stops accepting, lets open answers finish, breaks the rest off, and books everything. */
+/** Stops accepting, lets open answers finish, ends the rest with an error, and books everything. */
 async function drain({ rooms, app }: Running, graceMs: number): Promise<void> {
   const { coordination, ledger, limits, log, services, state, storage, upstream } = rooms;
   state.isDraining = true;
-  await Promise.race([app.server?.stop(), Bun.sleep(graceMs)]);
+  const stopped = app.server?.stop();
+  await Promise.race([stopped, Bun.sleep(graceMs)]);
   limits.drainMs = 0;
+  services.stallWatch.breakOff();
+  await Promise.race([stopped, Bun.sleep(END_MS_MAX)]);
   await app.server?.stop(true);
   for (let ms = 0; ms < SETTLE_MS_MAX && services.metrics.inFlight > 0; ms += SETTLE_STEP_MS) {
     await Bun.sleep(SETTLE_STEP_MS);

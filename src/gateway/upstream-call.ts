@@ -29,7 +29,10 @@ export class UpstreamCall {
     this.#lease = lease;
     this.#onFault = onFault;
     this.#scope = scope;
-    this.#watch = stallWatch.open(() => this.cancel(this.#limitCode));
+    this.#watch = stallWatch.open(
+      () => this.cancel(this.#limitCode),
+      () => this.cancel("gateway.stopping"),
+    );
     scope.onClientGone = this.#onClientGone;
     if (scope.signal.aborted) this.cancel("admit.client_gone");
   }

@@ -92,6 +92,7 @@ export const FAULTS = {
     publicMessage: "Upstream refused the request",
   },
   "gateway.thread_lost": gateway(503, "The request was interrupted, please retry"),
+  "gateway.stopping": gateway(503, "The gateway is shutting down, please retry"),
   "gateway.internal": gateway(500, "Internal server error"),
 } as const satisfies Record<string, FaultSpec>;
 

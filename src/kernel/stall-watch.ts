@@ -23,12 +23,21 @@ export class StallWatch {
     this.#tickMs = tickMs;
   }
 
-  /** Opens a watch, disarmed. Whoever opens it closes it. */
-  open(onStall: () => void): Watch {
-    const entry = new Entry(this.#tickMs, onStall, this.#entries);
+  /**
+   * Opens a watch, disarmed. Whoever opens it closes it.
+   *
+   * @param onBreakOff called by {@link breakOff}; nothing unless given.
+   */
+  open(onStall: () => void, onBreakOff: () => void = () => undefined): Watch {
+    const entry = new Entry(this.#tickMs, { onStall, onBreakOff }, this.#entries);
     this.#entries.add(entry);
     this.#timer ??= setInterval(() => this.#tick(), this.#tickMs);
     return entry;
+  }
+
+  /** There is no more time for anything that is watched now. */
+  breakOff(): void {
+    for (const entry of [...this.#entries]) entry.breakOff();
   }
 
   /** Watches that are open now. */
@@ -45,16 +54,21 @@ export class StallWatch {
   }
 }
 
+interface Reactions {
+  readonly onStall: () => void;
+  readonly onBreakOff: () => void;
+}
+
 class Entry implements Watch {
   readonly #tickMs: number;
-  readonly #onStall: () => void;
+  readonly #reactions: Reactions;
   readonly #open: Set<Entry>;
   /** Ticks until the stall; 0 is disarmed. */
   #ticksLeft = 0;
 
-  constructor(tickMs: number, onStall: () => void, open: Set<Entry>) {
+  constructor(tickMs: number, reactions: Reactions, open: Set<Entry>) {
     this.#tickMs = tickMs;
-    this.#onStall = onStall;
+    this.#reactions = reactions;
     this.#open = open;
   }
 
@@ -74,6 +88,9 @@ class Entry implements Watch {
   tick(): void {
     if (this.#ticksLeft === 0) return;
     this.#ticksLeft--;
-    if (this.#ticksLeft === 0) this.#onStall();
+    if (this.#ticksLeft === 0) this.#reactions.onStall();
+  }
+  breakOff(): void {
+    this.#reactions.onBreakOff();
   }
 }

@@ -31,3 +31,19 @@ test("closed watches are forgotten", () => {
   for (const watch of open) watch.close();
   expect(watches.size).toBe(0);
 });
+
+test("breaking off tells every open watch, whether it is armed or not, and no closed one", () => {
+  const watches = new StallWatch(5);
+  const told: string[] = [];
+  const open = ["armed", "disarmed", "closed"].map((name) =>
+    watches.open(
+      () => undefined,
+      () => told.push(name),
+    ),
+  );
+  open[0]?.arm(1_000);
+  open[2]?.close();
+  watches.breakOff();
+  for (const watch of open) watch.close();
+  expect(told).toEqual(["armed", "disarmed"]);
+});
