@@ -111,7 +111,6 @@ export function subscriptionSpendingOf(row: SubscriptionRow): Spending {
  */
 export function accountOf(row: AccountRow, vault: Vault): Account {
   return {
-    id: row.id,
     name: row.name,
     platform: row.platform,
     type: row.type,
@@ -123,7 +122,7 @@ export function accountOf(row: AccountRow, vault: Vault): Account {
     priority: row.priority,
     modelMapping: row.modelMapping ?? undefined,
     expiresAtMs: row.pausesWhenExpired ? (row.expiresAtMs ?? undefined) : undefined,
-    ...limitsOf(row),
+    ...accountLimitsOf(row),
     userMessageQueue: row.userMessageQueue ?? undefined,
     interceptsWarmup: row.interceptWarmup,
     unschedulableRules: row.unschedulableRules,
@@ -150,14 +149,17 @@ export function errorRuleOf(row: ErrorRuleRow): ErrorRule | undefined {
   };
 }
 
-type Limits = Pick<
+/** What bounds the use of an account, as requests see it. */
+export type AccountLimits = Pick<
   Account,
-  "loadFactor" | "rateMultiplierNanos" | "rpm" | "sessions" | "quota" | "windowCost"
+  "id" | "loadFactor" | "rateMultiplierNanos" | "rpm" | "sessions" | "quota" | "windowCost"
 >;
 
-function limitsOf(row: AccountRow): Limits {
-  const { concurrency, maxSessions } = row;
+/** What bounds the use of a stored account, for which its credential need not be opened. */
+export function accountLimitsOf(row: AccountRow): AccountLimits {
+  const { id, concurrency, maxSessions } = row;
   return {
+    id,
     loadFactor: row.loadFactor ?? Math.max(1, concurrency),
     rateMultiplierNanos: row.costMultiplierNanos,
     rpm: rpmOf(row),

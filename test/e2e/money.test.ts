@@ -80,3 +80,22 @@ test("an account's limits count the list price by the account's own rate, whatev
   const user = await stage.gateway.admin<{ balance_usd: string }>("GET", `/users/${tenant.userId}`);
   expect(user.balance_usd).toBe("1");
 });
+
+test("an account's quota counts the operator's own cost, whatever the user pays", async () => {
+  const accounts = [{ rate_multiplier: "0.5", quota_usd: "1" }, { rate_multiplier: "0" }] as const;
+  const costs: number[] = [];
+  for (const account of accounts) {
+    const tenant = await stage.tenant([account], { group: { rate_multiplier: "0" } });
+    await (await stage.ask(tenant.key)).text();
+    await stage.gateway.admin("GET", `/usage?user_id=${tenant.userId}`);
+    const shown = await stage.gateway.admin("GET", `/accounts/${tenant.accountIds[0]}`);
+    expect(shown["window_cost_used_usd"]).toBe(shown["quota_used_usd"] as string);
+    costs.push(Number(shown["quota_used_usd"]));
+  }
+  const payer = await stage.tenant([{}], { group: { rate_multiplier: "1" } });
+  await (await stage.ask(payer.key)).text();
+  const { cost_usd } = await stage.onlyRow(payer);
+  expect(Number(cost_usd)).toBeGreaterThan(0);
+  expect(costs[0]).toBeCloseTo(Number(cost_usd) / 2, 9);
+  expect(costs[1]).toBe(0);
+});

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { AccountEvent } from "#domain/account-event.ts";
 import type { AccountId } from "#domain/ids.ts";
+import { QUARTER_MS } from "#domain/quarter-spend.ts";
 import { unique } from "../storage/records.ts";
 import { startApp, type TestApp } from "./harness.ts";
 
@@ -260,6 +261,54 @@ describe("the status of an account", () => {
     };
     const { json } = await t.admin("GET", `/accounts/${id}/status`);
     expect(json).toMatchObject({ cooling_until: null, cooling_reason: null, reasons: [], schedulable: true });
+  });
+});
+
+describe("what an account has cost", () => {
+  const HOUR_MS = 3_600_000;
+  /** Costs of so many dollars, so many hours ago. */
+  const spend = (accountId: AccountId, ...costs: (readonly [hoursAgo: number, usd: number])[]): void =>
+    t.spend.apply(
+      costs.map(([hoursAgo, usd]) => ({
+        accountId,
+        quarterMs: Math.floor((Date.now() - hoursAgo * HOUR_MS) / QUARTER_MS) * QUARTER_MS,
+        costNanos: usd * 1e9,
+      })),
+    );
+
+  test("is shown beside its quotas, window by window, in lists too", async () => {
+    const id = await newAccount({ quota_daily_usd: "1", window_cost_limit_usd: "1" });
+    const nothing = { quota_used_usd: "0", quota_daily_used_usd: "0", quota_reset_at: null };
+    expect((await t.admin("GET", `/accounts/${id}`)).json).toMatchObject(nothing);
+    spend(id, [7 * 24 + 1, 16], [25, 8], [6, 4.000000001], [0, 0.25]);
+    const { json } = await t.admin("GET", `/accounts/${id}`);
+    expect(json).toMatchObject({
+      quota_used_usd: "28.250000001",
+      quota_weekly_used_usd: "12.250000001",
+      quota_daily_used_usd: "4.250000001",
+      window_cost_used_usd: "0.25",
+    });
+    const resetMs = Date.parse(json.quota_reset_at);
+    expect(resetMs).toBeWithin(Date.now() + 17 * HOUR_MS, Date.now() + 19 * HOUR_MS);
+    expect((await t.admin("GET", "/accounts?limit=1")).json.data).toEqual([json]);
+    const unlimited = await t.admin("PATCH", `/accounts/${id}`, { quota_daily_usd: null });
+    expect(unlimited.json).toMatchObject({ quota_daily_used_usd: "4.250000001", quota_reset_at: null });
+  });
+
+  test("within a day that begins at a fixed time is counted from then on", async () => {
+    const now = new Date();
+    const id = await newAccount({ quota_reset: "fixed", quota_reset_hour: now.getUTCHours() });
+    await t.admin("PATCH", `/accounts/${id}`, { quota_daily_usd: "0.5" });
+    spend(id, [1.25, 2], [0, 1]);
+    const { json } = await t.admin("GET", `/accounts/${id}`);
+    expect([json.quota_used_usd, json.quota_daily_used_usd, json.window_cost_used_usd]).toEqual([
+      "3",
+      "1",
+      "3",
+    ]);
+    const reset = new Date(now);
+    reset.setUTCMinutes(0, 0, 0);
+    expect(json.quota_reset_at).toBe(new Date(reset.getTime() + 24 * HOUR_MS).toISOString());
   });
 });
 

@@ -64,6 +64,8 @@ export interface TestApp {
     announceFails: boolean;
     problems: readonly string[] | Error;
   };
+  /** What accounts have cost. */
+  readonly spend: AccountSpend;
   /** Calls the admin API with the admin token. */
   admin(method: string, path: string, body?: unknown): Promise<Answer>;
   request(method: string, path: string, init?: RequestInit): Promise<Answer>;
@@ -102,6 +104,7 @@ export function appOver(storage: Storage): TestApp {
     problems: [],
   };
   const log = writtenLog(logged);
+  const spend = new AccountSpend();
   const app = buildApp({
     gateway: {
       services: refusingServices(log),
@@ -129,7 +132,7 @@ export function appOver(storage: Storage): TestApp {
         if (world.flushFails) throw new Error("the ledger is stuck");
       },
       slots: { status: () => world.slots },
-      spend: new AccountSpend(),
+      spend,
       ...coordinatorOf(world),
       clock: systemClock,
       log,
@@ -151,6 +154,7 @@ export function appOver(storage: Storage): TestApp {
     announced,
     logged,
     world,
+    spend,
     request,
     admin: (method, path, body) =>
       request(method, `/admin${path}`, {

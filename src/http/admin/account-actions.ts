@@ -113,7 +113,7 @@ function recoverRoute(options: AdminOptions) {
       },
       async ({ id }) => {
         const row = await recover(options, id as AccountId);
-        return row === undefined ? { kind: "not-found" } : respondJson(200, showAccount(row));
+        return row === undefined ? { kind: "not-found" } : respondJson(200, showAccount(row, options));
       },
     ),
   );

@@ -1,7 +1,9 @@
 import type { Static } from "elysia";
 import type { UnschedulableRule } from "#domain/account-limits.ts";
 import type { AccountChange, AccountShown } from "#http/schemas/account.ts";
+import { accountLimitsOf } from "#snapshot/rows.ts";
 import type { AccountRow } from "#storage/repositories/accounts.ts";
+import type { AdminOptions } from "./admin-options.ts";
 import { decimalOf, given, momentOf, msOf, nanosOf, timestampsOf } from "./wire.ts";
 
 type Body = Omit<Static<typeof AccountChange>, "credentials" | "group_ids">;
@@ -56,8 +58,11 @@ function ruleOf({ keywords, scope = "account", ...rule }: RuleBody): Unschedulab
 
 type RuleBody = NonNullable<Body["unschedulable_rules"]>[number];
 
-/** An account as it is shown. */
-export function showAccount(row: AccountRow): Static<typeof AccountShown> {
+/** An account as it is shown, with what it has cost as far as that is booked. */
+export function showAccount(
+  row: AccountRow,
+  { spend, clock }: Pick<AdminOptions, "spend" | "clock">,
+): Static<typeof AccountShown> {
   return {
     id: row.id,
     name: row.name,
@@ -77,6 +82,7 @@ export function showAccount(row: AccountRow): Static<typeof AccountShown> {
     model_mapping: row.modelMapping,
     intercept_warmup: row.interceptWarmup,
     ...showLimits(row),
+    ...showSpent(row, spend, clock.now()),
     user_message_queue: row.userMessageQueue,
     unschedulable_rules: row.unschedulableRules.map((rule) => ({ ...rule, keywords: [...rule.keywords] })),
     handled_statuses: row.handledStatuses,
@@ -106,4 +112,21 @@ function showLimits(row: AccountRow) {
     window_cost_limit_usd: decimalOf(row.windowCostLimitNanos),
     window_cost_sticky_reserve_usd: decimalOf(row.windowCostStickyReserveNanos),
   };
+}
+
+/** By the very amounts that decide whether the account is used. */
+function showSpent(row: AccountRow, spend: AdminOptions["spend"], nowMs: number) {
+  const limits = accountLimitsOf(row);
+  const { totalNanos, dailyNanos, weeklyNanos, windowNanos } = spend.spent(limits, nowMs);
+  return {
+    quota_used_usd: usdOf(totalNanos),
+    quota_daily_used_usd: usdOf(dailyNanos),
+    quota_weekly_used_usd: usdOf(weeklyNanos),
+    quota_reset_at: momentOf(spend.quotaResetMs(limits, nowMs) ?? null),
+    window_cost_used_usd: usdOf(windowNanos),
+  };
+}
+
+function usdOf(nanos: number): string {
+  return decimalOf(BigInt(nanos));
 }

@@ -40,7 +40,7 @@ function accountResource(options: AdminOptions) {
       change: "`group_ids` replaces all of them. Credentials are replaced as a whole.",
       remove: "Requests that are under way are finished. What it served stays on record.",
     },
-    show: showAccount,
+    show: (row) => showAccount(row, options),
     list: (page) => accounts.list(page),
     get: (id) => accounts.get(id as AccountId),
     create: (body) => createAccount(options, body),
@@ -67,7 +67,7 @@ async function createAccount(
     groupIds: (body.group_ids ?? []) as GroupId[],
   });
   const created = outcomeOf(written, "account");
-  return created.ok ? done(showAccount(created.result)) : created;
+  return created.ok ? done(showAccount(created.result, options)) : created;
 }
 
 async function changeAccount(

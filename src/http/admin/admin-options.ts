@@ -27,7 +27,7 @@ export interface AdminOptions {
   readonly journalBytesMax: number;
   readonly slots: Pick<Slots, "status">;
   readonly vitals: Pick<VitalsBoard, "of" | "recoverModels">;
-  readonly spend: Pick<AccountSpend, "isQuotaReached" | "windowState">;
+  readonly spend: Pick<AccountSpend, "isQuotaReached" | "windowState" | "quotaResetMs" | "spent">;
   readonly sessions: Pick<SessionBindings, "flush">;
   /** How a recent request came by its answer, as `RequestTrace` describes it; undefined when it is not known. */
   readonly traceOf: (requestId: string) => Promise<object | undefined>;

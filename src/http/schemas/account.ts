@@ -14,6 +14,7 @@ import {
   nullable,
   oneOf,
   secretText,
+  shownUsd,
   table,
   text,
   timestamps,
@@ -176,6 +177,15 @@ export const AccountShown = t.Object(
     cooling_reason: nullable(oneOf(COOLING_REASONS)),
     ...SETTABLE,
     unschedulable_rules: list(t.Object({ ...rule, scope: scope() }, CLOSED), RULES_MAX, RULES),
+    quota_used_usd: shownUsd("What requests through it have cost in all, as far as that is booked."),
+    quota_daily_used_usd: shownUsd("The same, within the day that its quota counts."),
+    quota_weekly_used_usd: shownUsd("The same, within the week that its quota counts."),
+    quota_reset_at: nullable(
+      moment(
+        "When a quota that is used up allows requests again. Null: none is used up, or time alone does not help.",
+      ),
+    ),
+    window_cost_used_usd: shownUsd("What requests through it have cost within five hours."),
     ...timestamps,
   },
   { ...CLOSED, title: "Account" },
