@@ -99,3 +99,20 @@ test("an account's quota counts the operator's own cost, whatever the user pays"
   expect(costs[0]).toBeCloseTo(Number(cost_usd) / 2, 9);
   expect(costs[1]).toBe(0);
 });
+
+test("a key that is used up or expired learns so at every prefix, however it is presented", async () => {
+  const expired = await stage.tenant([{}], { apiKey: { expires_at: "2020-01-01T00:00:00Z" } });
+  const used = await stage.tenant([{}], { apiKey: { quota_usd: "0.000001" } });
+  await afterOne(used);
+  for (const { key } of [expired, used]) {
+    const presented = [{ authorization: `Bearer ${key}` }, { "x-api-key": key }, { "x-goog-api-key": key }];
+    for (const headers of presented) {
+      for (const path of ["/v1/usage", "/antigravity/v1/usage"]) {
+        const answer = await fetch(`${stage.gateway.url}${path}`, { headers });
+        const body = (await answer.json()) as { isValid: boolean; usage: { total: { requests: number } } };
+        const requests = key === used.key ? 1 : 0;
+        expect([answer.status, body.isValid, body.usage.total.requests]).toEqual([200, false, requests]);
+      }
+    }
+  }
+});

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { billedEligibility } from "#billing/eligibility.ts";
+import { billedEligibility, unbilledEligibility } from "#billing/eligibility.ts";
 import { usageLine } from "#domain/usage-line.ts";
 import type { UsageRecord } from "#domain/usage-record.ts";
 import type { GatewayEndpointOptions } from "#http/gateway-endpoint.ts";
@@ -47,6 +47,7 @@ interface World {
   readonly subscriptionEndsAtMs?: number;
   readonly records?: readonly Partial<UsageRecord>[];
   readonly nowMs?: number;
+  readonly isBilled?: boolean;
   readonly statistics?: Storage["keyStatistics"];
   readonly flushLedger?: () => Promise<void>;
 }
@@ -92,7 +93,7 @@ async function ask(world: World, query = "", path = "/v1/usage", header?: string
       clock,
       log: silent,
       identity: new Authenticator({ snapshot, vault, clock }),
-      eligibility: billedEligibility(snapshot),
+      eligibility: (world.isBilled === false ? unbilledEligibility : billedEligibility)(snapshot),
     },
     trustedProxies: { isEmpty: true, has: () => false },
   } as unknown as GatewayEndpointOptions;
@@ -241,6 +242,44 @@ describe("a key without limits of its own", () => {
   });
 });
 
+describe("a key that would be refused", () => {
+  const spent = { records: [{ costNanos: 9n * USD }] };
+  const subscribed = {
+    group: { subscriptionType: "subscription" as const, dailyLimitNanos: USD },
+    hasSubscription: true,
+  };
+  const MODES: [mode: string, fields: string[], world: World][] = [
+    [
+      "quota_limited",
+      ["quota", "rate_limits", "status"],
+      { key: { quotaNanos: USD, rateLimit7dNanos: 99n * USD } },
+    ],
+    ["unrestricted", ["planName", "balance"], {}],
+    ["unrestricted", ["planName", "subscription"], subscribed],
+  ];
+  const cases = PREFIXES.flatMap((path) => MODES.map((mode) => [path, ...mode] as const));
+
+  test.each(cases)("is told why at %s, in the mode %s with %j", async (path, mode, fields, world) => {
+    const used = await ask({ ...world, ...spent }, "", path);
+    const expired = await ask({ ...world, ...spent, key: { ...world.key, expiresAtMs: NOW - 1 } }, "", path);
+    for (const { status, json } of [used, expired]) {
+      expect([status, json.mode, json.isValid, json.remaining]).toEqual([200, mode, false, 0]);
+      expect(Object.keys(json)).toEqual(expect.arrayContaining(fields));
+      expect(json.usage.total.requests).toBe(1);
+    }
+    const before = await ask({ ...world, balanceNanos: USD }, "", path);
+    expect([before.json.isValid, before.json.remaining]).toEqual([true, 1]);
+  });
+
+  test("is valid where nobody is refused for money, unless it is expired", async () => {
+    const world = { key: { quotaNanos: USD }, ...spent, isBilled: false };
+    const { json } = await ask(world);
+    expect([json.isValid, json.status, json.remaining]).toEqual([true, "quota_exhausted", 0]);
+    const expired = await ask({ ...world, key: { ...world.key, expiresAtMs: NOW } });
+    expect([expired.json.isValid, expired.json.status]).toEqual([false, "expired"]);
+  });
+});
+
 describe("the statistics", () => {
   /** One request per entry, told apart by its tokens. */
   const records: readonly Partial<UsageRecord>[] = [
@@ -286,6 +325,8 @@ describe("the statistics", () => {
     ["?start_date=2026-03-09&end_date=2026-03-09&timezone=Europe/Berlin", []],
     ["?start_date=2025-01-01&end_date=2026-03-10", ["large 2", "small 1", "old 1"]],
     ["?end_date=2025-01-15", ["old 1"]],
+    ["?end_date=2099-12-31", ["large 2", "small 1"]],
+    ["?end_date=2026-03-10", ["large 2", "small 1"]],
     ["?start_date=2026-03-11", []],
   ];
   test.each(RANGES)("by model honour %s, and those of the key do not change", async (query, models) => {

@@ -27,16 +27,19 @@ export function readUsageTimes(query: string, nowMs: number): UsageTimes {
   const last = readDate("end_date", params);
   const first = readDate("start_date", params);
   const toMs = last === undefined ? nowMs + 1 : startOf(last.add({ days: 1 }), local);
-  const fromMs =
-    first === undefined
-      ? Temporal.Instant.fromEpochMilliseconds(last === undefined ? nowMs : toMs)
-          .toZonedDateTimeISO(local.timeZoneId)
-          .subtract({ days: DAYS_DEFAULT }).epochMilliseconds
-      : startOf(first, local);
+  const fromMs = first === undefined ? defaultFromMs(last, local) : startOf(first, local);
   if (first !== undefined && last !== undefined && Temporal.PlainDate.compare(first, last) > 0) {
     throw invalid("start_date: must not be after end_date");
   }
   return { todayMs: local.startOfDay().epochMilliseconds, models: { fromMs, toMs } };
+}
+
+/** Thirty days back from now, or thirty whole days up to a last one that is named; those to come have no usage. */
+function defaultFromMs(last: Temporal.PlainDate | undefined, local: Temporal.ZonedDateTime): number {
+  if (last === undefined) return local.subtract({ days: DAYS_DEFAULT }).epochMilliseconds;
+  const today = local.toPlainDate();
+  const latest = Temporal.PlainDate.compare(last, today) > 0 ? today : last;
+  return startOf(latest.subtract({ days: DAYS_DEFAULT - 1 }), local);
 }
 
 function localTime(now: Temporal.Instant, zone: string): Temporal.ZonedDateTime {

@@ -152,7 +152,11 @@ const date = { type: "string", format: "date" };
 
 /** Which days the statistics are wanted for. */
 export const keyUsageParameters = [
-  queryParameter("start_date", { ...date, description: "First day of `model_stats`; else 30 days back." }),
+  queryParameter("start_date", {
+    ...date,
+    description:
+      "First day of `model_stats`; else 30 days back from now, or from `end_date` where that is earlier.",
+  }),
   queryParameter("end_date", { ...date, description: "Last day of `model_stats`; else up to now." }),
   queryParameter("timezone", {
     type: "string",
