@@ -1,64 +1,136 @@
-import { drive } from "./load.ts";
-import { median } from "./percentiles.ts";
-import { cpuMicros, residentBytes, type ServingProcess, serve } from "./processes.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
-import { openStage } from "./stage.ts";
+import type { BenchRun } from "./bench-run.ts";
+import { type Contestant, type Lab, openLab, targetOf } from "./lab.ts";
+import { watchOthers } from "./machine.ts";
+import { cpuMicros, threadMicros } from "./processes.ts";
+import type { Scenario } from "./scenarios.ts";
+import { type Spread, spreadOf, type Table } from "./table.ts";
 
-const ROUNDS = 5;
-const CONNECTIONS = 32;
 /** Requests before the first round, as a multiple of one: hot code is compiled in steps, over thousands of calls. */
 const WARM_UP = 4;
 
-interface Contestants {
-  readonly bare: ServingProcess;
-  readonly sluice: ServingProcess;
-  readonly key: string;
+/** What one round cost one contestant, in microseconds per request. */
+export interface RoundCost {
+  readonly micros: number;
+  readonly threads: ReadonlyMap<string, number>;
 }
 
 /**
  * What a request costs the proxy process, against the bare pass-through in the same run: median over
  * interleaved rounds. Ratios hold on a busy machine, absolute figures do not.
  */
-export async function costRatios(print: (line: string) => void): Promise<void> {
-  const stage = await openStage();
-  const bare = await serve({
-    name: "bare pass-through",
-    args: ["bench/pass-through.ts", stage.simulator.url],
-    urlIn: /"url":"([^"]+)"/,
-  });
+export async function costRatios({ options, say, report }: BenchRun): Promise<void> {
+  const lab = await openLab(options);
+  const others = watchOthers();
+  const rows: Table["rows"][number][] = [];
+  const threads: Table[] = [];
   try {
-    const { key } = await stage.tenant();
-    print(`idle: ${Math.round(residentBytes(stage.sluice.pid) / 1e6)} MB resident`);
-    for (const scenario of SCENARIOS) {
-      print(await measure(scenario, { bare, sluice: stage.sluice, key }));
+    const [bare, sluice] = [await lab.startBare(), await lab.startSluice()];
+    for (const scenario of options.scenarios) {
+      say(`${scenario.name}: ${options.rounds} rounds`);
+      const rounds = await interleaved({ lab, scenario, ...options }, [bare, sluice]);
+      const [bareCosts = [], sluiceCosts = []] = rounds;
+      rows.push({
+        name: scenario.name,
+        cells: [
+          spreadOf(bareCosts.map(({ micros }) => micros)),
+          spreadOf(sluiceCosts.map(({ micros }) => micros)),
+          ratioOf(sluiceCosts, bareCosts, ({ micros }) => micros),
+          ratioOf(sluiceCosts, bareCosts, accepting),
+        ],
+      });
+      threads.push(threadTable(scenario, bareCosts, sluiceCosts));
     }
   } finally {
-    await bare.stop();
-    await stage.stop();
+    await lab.stop();
   }
+  report({
+    id: "cost",
+    title: `CPU time per request and cost ratio, ${options.connections} requests under way`,
+    columns: [
+      { name: "bare pass-through", unit: "µs" },
+      { name: "Sluice", unit: "µs" },
+      { name: "cost ratio", digits: 2 },
+      { name: "accepting thread", digits: 2 },
+    ],
+    rows,
+    notes: [
+      `Median and range of ${options.rounds} interleaved rounds; others used ${(others() * 100).toFixed(1)} % of the machine.`,
+    ],
+  });
+  for (const table of threads) report(table);
 }
 
-async function measure(scenario: Scenario, { bare, sluice, key }: Contestants): Promise<string> {
-  const warmUp = { ...scenario, requests: scenario.requests * WARM_UP };
-  const options = { key, connections: CONNECTIONS };
-  await drive(bare.url, warmUp, options);
-  await drive(sluice.url, warmUp, options);
-  const rounds: { bare: number; sluice: number }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    rounds.push({ bare: await cost(bare, scenario, options), sluice: await cost(sluice, scenario, options) });
+/** Warms every contestant up, then measures them in turn, round after round. Costs by contestant, then round. */
+export async function interleaved(
+  measured: {
+    readonly lab: Pick<Lab, "generator">;
+    readonly scenario: Scenario;
+    readonly connections: number;
+    readonly rounds: number;
+  },
+  contestants: readonly Contestant[],
+): Promise<readonly (readonly RoundCost[])[]> {
+  const { lab, scenario, connections, rounds } = measured;
+  const send = async (contestant: Contestant, requests: number): Promise<void> => {
+    const target = targetOf(contestant, scenario);
+    await lab.generator.runWhole({ kind: "closed", target, connections, requests, leavingShare: 0 });
+  };
+  for (const contestant of contestants) await send(contestant, scenario.requests * WARM_UP);
+  const costs = contestants.map((): RoundCost[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, contestant] of contestants.entries()) {
+      const pid = contestant.pid ?? process.pid;
+      const before = { micros: cpuMicros(pid), threads: threadMicros(pid) };
+      await send(contestant, scenario.requests);
+      const after = { micros: cpuMicros(pid), threads: threadMicros(pid) };
+      costs[index]?.push(perRequest(before, after, scenario.requests));
+    }
   }
-  const bareMicros = median(rounds.map((round) => round.bare)).toFixed(0);
-  const sluiceMicros = median(rounds.map((round) => round.sluice)).toFixed(0);
-  const ratio = median(rounds.map((round) => round.sluice / round.bare)).toFixed(2);
-  return `${scenario.name.padEnd(30)} bare ${bareMicros.padStart(6)} µs   sluice ${sluiceMicros.padStart(6)} µs   ratio ${ratio}`;
+  return costs;
 }
 
-async function cost(
-  { url, pid }: ServingProcess,
-  scenario: Scenario,
-  options: { readonly key: string; readonly connections: number },
-): Promise<number> {
-  const before = cpuMicros(pid);
-  await drive(url, scenario, options);
-  return (cpuMicros(pid) - before) / scenario.requests;
+function perRequest(before: RoundCost, after: RoundCost, requests: number): RoundCost {
+  const threads = [...after.threads].map(
+    ([name, micros]) => [name, (micros - (before.threads.get(name) ?? 0)) / requests] as const,
+  );
+  return { micros: (after.micros - before.micros) / requests, threads: new Map(threads) };
+}
+
+/** Round by round, because both of a round had the same machine. */
+export function ratioOf(
+  costs: readonly RoundCost[],
+  yardstick: readonly RoundCost[],
+  figure: (cost: RoundCost) => number,
+): Spread {
+  return spreadOf(
+    costs.map((cost, round) => {
+      const [own, other] = [figure(cost), yardstick[round]];
+      return other === undefined ? Number.NaN : own / figure(other);
+    }),
+  );
+}
+
+/** The threads that accept requests: Sluice's are named so, the pass-through has only its main thread. */
+function accepting({ threads }: RoundCost): number {
+  return threads.get("http") ?? threads.get("main") ?? Number.NaN;
+}
+
+function threadTable(scenario: Scenario, bare: readonly RoundCost[], sluice: readonly RoundCost[]): Table {
+  const names = new Set([...bare, ...sluice].flatMap(({ threads }) => [...threads.keys()]));
+  const figures = (costs: readonly RoundCost[], name: string): number =>
+    spreadOf(costs.map(({ threads }) => threads.get(name) ?? 0)).median;
+  const rows = [...names]
+    .map((name) => ({ name, cells: [figures(bare, name), figures(sluice, name)] as const }))
+    .filter(({ cells }) => cells.some((micros) => micros >= 0.05))
+    .sort((a, b) => b.cells[1] - a.cells[1]);
+  return {
+    id: `threads-${scenario.id}`,
+    title: `CPU time per request by thread: ${scenario.name}`,
+    columns: [
+      { name: "bare pass-through", unit: "µs", digits: 1 },
+      { name: "Sluice", unit: "µs", digits: 1 },
+    ],
+    rows,
+    notes: ["Threads as the kernel counts them, to the nanosecond; the whole as above, in ticks of 10 ms."],
+  };
 }

@@ -1,3 +1,4 @@
+import type { BenchRun } from "./bench-run.ts";
 import { percentiles } from "./percentiles.ts";
 import { openStage } from "./stage.ts";
 
@@ -18,10 +19,13 @@ interface Attempt {
  * attempt and the arrival of the next one, as the upstream sees both. And the throughput as a share of what
  * the limit allows.
  */
-export async function handOff(print: (line: string) => void): Promise<void> {
-  const stage = await openStage({ ACCOUNT_WAITERS_MAX: "1000", ACCOUNT_WAIT_SECONDS: "120" });
+export async function handOff({ options, report }: BenchRun): Promise<void> {
+  const stage = await openStage(options, { ACCOUNT_WAITERS_MAX: "1000", ACCOUNT_WAIT_SECONDS: "120" });
   try {
-    const { key, upstreamKey } = await stage.tenant({ concurrency: LIMIT });
+    const { key, upstreamKey } = await stage.sluice.tenant({
+      upstream: stage.simulator.url,
+      concurrency: LIMIT,
+    });
     const send = async (holdMs: number): Promise<number> => {
       const started = performance.now();
       await Promise.all(Array.from({ length: REQUESTS }, () => ask(stage.sluice.url, key, holdMs)));
@@ -34,12 +38,27 @@ export async function handOff(print: (line: string) => void): Promise<void> {
     const ends = attempts.map(({ ended_at_ms: ended }) => ended).sort((a, b) => a - b);
     const arrivals = attempts.map(({ received_at_ms: received }) => received).sort((a, b) => a - b);
     // The n-th end lets in the (n + limit)-th arrival.
-    const { p50, p99, max } = percentiles(
+    const waits = percentiles(
       arrivals.slice(LIMIT).map((arrival, index) => arrival - (ends[index] ?? arrival)),
     );
-    print(`release to next request upstream: p50 ${p50} ms   p99 ${p99} ms   max ${max} ms (clock of 1 ms)`);
     const ideal = (REQUESTS / LIMIT) * HOLD_MS;
-    print(`throughput with a full line: ${((ideal / tookMs) * 100).toFixed(1)} % of what the limit allows`);
+    report({
+      id: "hand-off",
+      title: "Handing a slot on: from its release to the next request upstream",
+      columns: [
+        { name: "p50", unit: "ms" },
+        { name: "p99", unit: "ms" },
+        { name: "max", unit: "ms" },
+        { name: "of what the limit allows", unit: "%", digits: 1 },
+      ],
+      rows: [
+        {
+          name: `limit ${LIMIT}, full line`,
+          cells: [waits.p50, waits.p99, waits.max, (ideal / tookMs) * 100],
+        },
+      ],
+      notes: ["By the upstream's clock, which is exact to a millisecond."],
+    });
   } finally {
     await stage.stop();
   }

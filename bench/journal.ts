@@ -7,6 +7,7 @@ import { NO_USAGE, type UsageRecord } from "#domain/usage-record.ts";
 import { systemClock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
 import { ThreadJournal } from "#storage/journal/thread-journal.ts";
+import type { BenchRun } from "./bench-run.ts";
 import { percentiles } from "./percentiles.ts";
 
 const RECORDS = 200_000;
@@ -51,19 +52,28 @@ const recordOf = (index: number): UsageRecord => ({
  * What the journal costs a request: from the finished record to the moment in which the operating system has
  * it, everything included that the HTTP thread does for it then. And how fast a journal is read back.
  */
-export async function journal(print: (line: string) => void): Promise<void> {
+export async function journal({ report }: BenchRun): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "sluice-bench-"));
   try {
     const ledger = new ThreadLedger({ journal: open(dir, 0), clock: systemClock, log: QUIET });
     ledger.connect(obligingLedger(ledger));
     await record(ledger, WARM_UPS);
     const costs = await record(ledger, RECORDS);
-    const { p50, p99, max } = percentiles(costs);
-    const mean = costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
-    print(`a record: mean ${us(mean)}   p50 ${us(p50)}   p99 ${us(p99)}   max ${us(max)}`);
+    const { p50, p99, max } = percentiles(costs.map((ms) => ms * MICROSECONDS_PER_MS));
+    const mean = (costs.reduce((sum, cost) => sum + cost, 0) / costs.length) * MICROSECONDS_PER_MS;
     await ledger.flush(1_000);
     ledger.close();
-    await readBack(dir, print);
+    const { name, micros } = await readBack(dir);
+    report({
+      id: "journal",
+      title: "Recording what a request used, and reading it back",
+      columns: ["mean", "p50", "p99", "max"].map((column) => ({ name: column, unit: "µs", digits: 1 })),
+      rows: [
+        { name: "a record written", cells: [mean, p50, p99, max] },
+        { name, cells: [micros, undefined, undefined, undefined] },
+      ],
+      notes: [],
+    });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -102,7 +112,7 @@ async function record(ledger: ThreadLedger, count: number): Promise<readonly num
   return costs;
 }
 
-async function readBack(dir: string, print: (line: string) => void): Promise<void> {
+async function readBack(dir: string): Promise<{ readonly name: string; readonly micros: number }> {
   const left = new ThreadLedger({ journal: open(dir, 0), clock: systemClock, log: QUIET });
   for (let index = 0; index < RECORDS; index++) left.record(recordOf(index));
   left.close();
@@ -115,14 +125,11 @@ async function readBack(dir: string, print: (line: string) => void): Promise<voi
   }
   const tookMs = performance.now() - openedAt;
   const mib = heir.bytes / BYTES_PER_MIB;
-  print(
-    `${records} records left behind (${mib.toFixed(0)} MiB): found in ${(openedAt - startedAt).toFixed(0)} ms, ` +
-      `read in ${tookMs.toFixed(0)} ms (${us(tookMs / records)} each)`,
-  );
   heir.release(heir.end);
   heir.close();
-}
-
-function us(ms: number | undefined): string {
-  return `${((ms ?? Number.NaN) * MICROSECONDS_PER_MS).toFixed(1)} µs`;
+  const found = (openedAt - startedAt).toFixed(0);
+  return {
+    name: `a record read, of ${records.toLocaleString("en")} left behind (${mib.toFixed(0)} MiB, found in ${found} ms)`,
+    micros: (tookMs / records) * MICROSECONDS_PER_MS,
+  };
 }

@@ -1,6 +1,8 @@
+import type { BenchRun } from "./bench-run.ts";
 import { percentiles } from "./percentiles.ts";
 import { type ServingProcess, serve } from "./processes.ts";
-import { openStage } from "./stage.ts";
+import { openStage, type StageOptions } from "./stage.ts";
+import type { Table } from "./table.ts";
 
 const SMALL_REQUESTS = 1_500;
 const PAUSE_MS = 2;
@@ -15,23 +17,43 @@ const SMALL = JSON.stringify({
  * What bodies of 2 MB, one after the other on one connection, do to small requests on others, on one HTTP
  * thread: with the parse threads, and parsed where they arrive.
  */
-export async function largeBodies(print: (line: string) => void): Promise<void> {
-  print(await beside("parse threads on", "8192"));
-  print(await beside("parse threads off", "1073741824"));
+export async function largeBodies({ options, report }: BenchRun): Promise<void> {
+  const rows = [
+    await beside(options, "parse threads on", "8192"),
+    await beside(options, "parse threads off", "1073741824"),
+  ];
+  report({
+    id: "large-bodies",
+    title: "Small requests on one HTTP thread, alone and beside bodies of 2 MB",
+    columns: [
+      { name: "p50 alone", unit: "ms", digits: 1 },
+      { name: "p50 beside", unit: "ms", digits: 1 },
+      { name: "p99 alone", unit: "ms", digits: 1 },
+      { name: "p99 beside", unit: "ms", digits: 1 },
+    ],
+    rows,
+    notes: [],
+  });
 }
 
-async function beside(name: string, offloadBytes: string): Promise<string> {
-  const stage = await openStage({ HTTP_THREADS: "1", PARSE_OFFLOAD_BYTES: offloadBytes });
+async function beside(
+  options: StageOptions,
+  name: string,
+  offloadBytes: string,
+): Promise<Table["rows"][number]> {
+  const stage = await openStage(
+    { ...options, threads: 1, pin: false },
+    { PARSE_OFFLOAD_BYTES: offloadBytes },
+  );
   const large = await openLargeLoad();
   try {
-    const { key } = await stage.tenant();
-    const { key: largeKey } = await stage.tenant({ upstream: large.url });
+    const { key } = await stage.sluice.tenant({ upstream: stage.simulator.url });
+    const { key: largeKey } = await stage.sluice.tenant({ upstream: large.url });
     await smallLatencies(stage.sluice.url, key);
     const alone = percentiles(await smallLatencies(stage.sluice.url, key));
     large.say(`${stage.sluice.url} ${largeKey}`);
     const busy = percentiles(await smallLatencies(stage.sluice.url, key));
-    const rise = (busy.p99 - alone.p99).toFixed(1);
-    return `${name.padEnd(18)} small requests p99: ${alone.p99.toFixed(1)} ms alone, ${busy.p99.toFixed(1)} ms beside large ones: + ${rise} ms (p50 ${alone.p50.toFixed(1)} and ${busy.p50.toFixed(1)} ms)`;
+    return { name, cells: [alone.p50, busy.p50, alone.p99, busy.p99] };
   } finally {
     await large.stop();
     await stage.stop();

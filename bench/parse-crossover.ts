@@ -1,6 +1,8 @@
 import { Link } from "#threads/link.ts";
 import type { ParseThreadApi } from "#threads/messages.ts";
 import { ParsePool } from "#threads/parse-pool.ts";
+import type { BenchRun } from "./bench-run.ts";
+import type { Table } from "./table.ts";
 
 const SIZES = [1_000, 4_000, 8_000, 16_000, 32_000, 64_000, 250_000, 1_000_000];
 const SEED = { apiKeyId: 1, clientAddress: "127.0.0.1", userAgent: "bench/1.0", sessionId: undefined };
@@ -12,7 +14,7 @@ const BODIES_MAX = 20_000;
  * What reading a body costs the thread that accepts it, inline and over a parse thread, by size. The
  * crossover is the default of `PARSE_OFFLOAD_BYTES`.
  */
-export async function parseCrossover(print: (line: string) => void): Promise<void> {
+export async function parseCrossover({ report }: BenchRun): Promise<void> {
   const worker = new Worker(new URL("../workers/parse.ts", import.meta.url));
   const link = new Link<ParseThreadApi>(worker);
   await link.ask("start", 10_000, undefined);
@@ -21,13 +23,22 @@ export async function parseCrossover(print: (line: string) => void): Promise<voi
   const pool = new ParsePool(0);
   pool.connect(0, port2);
   const inline = new ParsePool(Number.POSITIVE_INFINITY);
+  const rows: Table["rows"][number][] = [];
   for (const size of SIZES) {
     const here = await accepting(inline, size);
     const there = await accepting(pool, size);
-    print(
-      `${String(size).padStart(9)} B   inline ${here.toFixed(1).padStart(8)} µs   offloaded ${there.toFixed(1).padStart(8)} µs`,
-    );
+    rows.push({ name: `${size.toLocaleString("en")} B`, cells: [here, there] });
   }
+  report({
+    id: "parse",
+    title: "Reading a body: CPU time of the accepting thread",
+    columns: [
+      { name: "inline", unit: "µs", digits: 1 },
+      { name: "on a parse thread", unit: "µs", digits: 1 },
+    ],
+    rows,
+    notes: [],
+  });
   worker.terminate();
 }
 

@@ -1,34 +1,102 @@
+import type { BenchRun } from "./bench-run.ts";
 import { costRatios } from "./cost-ratio.ts";
+import { writeDocument } from "./document.ts";
+import { features } from "./features.ts";
+import { generatorCheck } from "./generator-check.ts";
 import { handOff } from "./hand-off.ts";
 import { journal } from "./journal.ts";
 import { largeBodies } from "./large-bodies.ts";
+import { loadLatency } from "./load-latency.ts";
+import { describeMachine, refuseBusyMachine } from "./machine.ts";
+import { memory } from "./memory.ts";
 import { microBenchmarks } from "./micro.ts";
+import { OPTIONS_HELP, type Options, readOptions } from "./options.ts";
 import { parseCrossover } from "./parse-crossover.ts";
+import { comparePeers } from "./peers/compare-peers.ts";
+import { profile } from "./profile.ts";
+import { compareResults, loadResults, type Results, storeResults } from "./results.ts";
 import { selection } from "./selection.ts";
+import { asText, type Table } from "./table.ts";
+import { threadScaling } from "./thread-scaling.ts";
 
-type Benchmark = (print: (line: string) => void) => Promise<void>;
+type Benchmark = (run: BenchRun) => Promise<void>;
 
-/** By the name that `bun bench NAME` takes. */
-const BENCHMARKS: Readonly<Record<string, { readonly title: string; readonly run: Benchmark }>> = {
-  micro: { title: "Parts of the request path on their own", run: microBenchmarks },
-  parse: { title: "Reading a body: CPU time of the accepting thread", run: parseCrossover },
-  cost: { title: "CPU of the proxy process per request, against the bare pass-through", run: costRatios },
-  selection: { title: "Choosing an account for a new conversation, by the size of the pool", run: selection },
-  "hand-off": { title: "Handing a slot on", run: handOff },
-  journal: { title: "Recording what a request used, and reading it back", run: journal },
-  "large-bodies": { title: "Small requests beside large ones", run: largeBodies },
+/** By the name that `bun bench NAME` takes. `isUsual`: runs when no name is given. */
+const BENCHMARKS: Readonly<
+  Record<string, { readonly about: string; readonly run: Benchmark; readonly isUsual?: true }>
+> = {
+  micro: { about: "parts of the request path on their own", run: microBenchmarks, isUsual: true },
+  cost: { about: "CPU per request against the bare pass-through", run: costRatios, isUsual: true },
+  load: { about: "added latency under arrivals by schedule", run: loadLatency, isUsual: true },
+  generator: { about: "what the load generator can bear", run: generatorCheck },
+  features: { about: "what each feature costs", run: features },
+  scaling: { about: "more HTTP threads", run: threadScaling },
+  memory: { about: "resident memory, open streams, 100,000 requests", run: memory },
+  peers: { about: "other gateways in front of the same upstream", run: comparePeers },
+  profile: { about: "where an HTTP thread spends its time", run: profile },
+  parse: { about: "reading bodies here or on a parse thread", run: parseCrossover },
+  selection: { about: "choosing an account, by the size of the pool", run: selection },
+  "hand-off": { about: "handing a slot on", run: handOff },
+  journal: { about: "recording usage and reading it back", run: journal },
+  "large-bodies": { about: "small requests beside large ones", run: largeBodies },
 };
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => BENCHMARKS[name] === undefined);
-if (unknown.length > 0) {
-  print(`unknown: ${unknown.join(", ")}; there is ${Object.keys(BENCHMARKS).join(", ")}`);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+try {
+  await main(process.argv.slice(2));
+  process.exit(0);
+} catch (thrown) {
+  process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
   process.exit(1);
 }
-for (const [name, { title, run }] of Object.entries(BENCHMARKS)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
-  print(`\n# ${title}`);
-  await run(print);
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args.includes("--help")) {
+    const list = Object.entries(BENCHMARKS).map(
+      ([name, { about, isUsual }]) =>
+        `  ${name.padEnd(14)} ${about}${isUsual ? " (runs unless others are named)" : ""}`,
+    );
+    print(`bun bench [NAME...] [options]\n\n${list.join("\n")}\n\n${OPTIONS_HELP}`);
+    return;
+  }
+  const options = readOptions(args);
+  const results = options.from === undefined ? await measure(options, args) : await loadResults(options.from);
+  if (options.compare !== undefined) {
+    const { tables } = await loadResults(options.compare);
+    for (const table of compareResults(results.tables, tables)) print(asText(table));
+  }
+  if (options.json !== undefined) await storeResults(options.json, results);
+  if (options.markdown !== undefined) await writeDocument(options.markdown, results);
 }
-process.exit(0);
+
+async function measure(options: Options, args: readonly string[]): Promise<Results> {
+  const chosen = chosenBy(options);
+  const machine = describeMachine();
+  print(machine);
+  if (!options.busyOk) print(`${Math.round((await refuseBusyMachine()) * 100)} % idle`);
+  const tables: Table[] = [];
+  const run: BenchRun = {
+    options,
+    say: print,
+    report: (table) => {
+      tables.push(table);
+      print(asText(table));
+    },
+  };
+  for (const benchmark of chosen) await benchmark(run);
+  return { machine, command: ["bun bench", ...args].join(" "), tables };
+}
+
+function chosenBy({ names }: Options): readonly Benchmark[] {
+  if (names.length === 0) {
+    return Object.values(BENCHMARKS).flatMap(({ run, isUsual }) => (isUsual ? [run] : []));
+  }
+  return names.map((name) => {
+    const benchmark = BENCHMARKS[name];
+    if (benchmark === undefined) {
+      throw new RangeError(`there is no ${name}; there is ${Object.keys(BENCHMARKS).join(", ")}`);
+    }
+    return benchmark.run;
+  });
+}

@@ -5,6 +5,7 @@ import { openLocalCoordination } from "#coordination/local/open.ts";
 import { DEFAULT_SETTINGS } from "#domain/settings.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { accountWith, groupWith } from "../test/accounts/pool.ts";
+import type { BenchRun } from "./bench-run.ts";
 import { percentiles } from "./percentiles.ts";
 
 const POOL_SIZES = [1, 10, 100, 1_000] as const;
@@ -13,12 +14,18 @@ const WARM_UP_ROUNDS = 5_000;
 const US_PER_MS = 1_000;
 
 /** Times choosing an account for a new conversation, by the size of the pool, in microseconds. */
-export async function selection(print: (line: string) => void): Promise<void> {
-  for (const size of POOL_SIZES) {
+export async function selection({ report }: BenchRun): Promise<void> {
+  const rows = POOL_SIZES.map((size) => {
     const { p50, p99, p999 } = percentiles(timesFor(size));
-    const shown = [p50, p99, p999].map((us) => `${us.toFixed(1)} µs`);
-    print(`${String(size).padStart(5)} accounts   p50 ${shown[0]}   p99 ${shown[1]}   p99.9 ${shown[2]}`);
-  }
+    return { name: `${size.toLocaleString("en")} accounts`, cells: [p50, p99, p999] };
+  });
+  report({
+    id: "selection",
+    title: "Choosing an account for a new conversation, by the size of the pool",
+    columns: ["p50", "p99", "p99.9"].map((name) => ({ name, unit: "µs", digits: 1 })),
+    rows,
+    notes: [],
+  });
 }
 
 function timesFor(size: number): number[] {

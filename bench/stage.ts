@@ -1,69 +1,111 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeDatabase } from "./databases.ts";
+import type { Options } from "./options.ts";
+import { pinsFor } from "./pins.ts";
 import { type ServingProcess, serve } from "./processes.ts";
 
 const ADMIN_TOKEN = "bench-admin-token";
+/** More than any load has under way, and still a limit, so that slots are taken and given back. */
+const CONCURRENCY = 10_000;
 
-/** A simulated upstream and a gateway in front of it, each a process of its own. */
-export interface Stage {
-  readonly simulator: ServingProcess;
-  readonly sluice: ServingProcess;
+/** What of the command line decides how a gateway is started. */
+export type StageOptions = Pick<Options, "threads" | "postgres" | "redis" | "pin">;
+
+/** A gateway that is measured. */
+export interface Sluice extends ServingProcess {
   /** Makes a group with one account and a key that can use it. */
-  tenant(options?: TenantOptions): Promise<{ readonly key: string; readonly upstreamKey: string }>;
-  stop(): Promise<void>;
+  tenant(tenant: Tenant): Promise<{ readonly key: string; readonly upstreamKey: string }>;
 }
 
-interface TenantOptions {
-  /** The account's limit. */
+/** Who calls, and where the calls go. */
+export interface Tenant {
+  /** The account's base URL. */
+  readonly upstream: string;
+  /** The account's limit; 0 for none. */
   readonly concurrency?: number;
-  /** Where the account leads; the simulator unless given. */
-  readonly upstream?: string;
+  /** The user's limit; 0 for none. */
+  readonly userConcurrency?: number;
 }
 
 let tenants = 0;
 
-/**
- * Starts the stage. `BENCH_DATABASE_URL` names an empty PostgreSQL database; without it the gateway runs on
- * its embedded one, whose work then counts as the gateway's.
- */
-export async function openStage(env: Record<string, string> = {}): Promise<Stage> {
+/** How one gateway differs from the others. */
+export interface SluiceVariant {
+  /** On top of the defaults. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Loaded before the gateway. */
+  readonly preload?: string;
+}
+
+/** Starts a gateway in a process of its own, on a new database and data directory. */
+export async function openSluice(
+  options: StageOptions,
+  { env = {}, preload }: SluiceVariant = {},
+): Promise<Sluice> {
   const dataDir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
-  const databaseUrl = process.env["BENCH_DATABASE_URL"];
-  const simulator = await serve({
-    name: "simulator",
-    args: ["src/simulator/main.ts", "--port", "0"],
-    urlIn: /"url":"([^"]+)"/,
-  });
+  const database = options.postgres === undefined ? undefined : await makeDatabase(options.postgres);
   const sluice = await serve({
-    name: "sluice",
-    args: ["src/main.ts"],
+    name: "Sluice",
+    args: [...(preload === undefined ? [] : ["--preload", preload]), "src/main.ts"],
+    pin: pinsFor(options).subject,
     env: {
       PORT: "0",
       DATA_DIR: dataDir,
       ADMIN_TOKEN,
       ALLOW_PRIVATE_UPSTREAMS: "true",
       LOG_FORMAT: "json",
-      ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+      HTTP_THREADS: String(options.threads),
+      ...(database === undefined ? {} : { DATABASE_URL: database.url }),
+      ...(options.redis === undefined ? {} : { REDIS_URL: options.redis }),
       ...env,
     },
     urlIn: /Sluice serves at (\S+)/,
   });
   return {
+    ...sluice,
+    tenant: (tenant) => createTenant(sluice.url, tenant),
+    stop: async () => {
+      await sluice.stop();
+      await database?.drop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A simulated upstream and a gateway in front of it. */
+export interface Stage {
+  readonly simulator: ServingProcess;
+  readonly sluice: Sluice;
+  stop(): Promise<void>;
+}
+
+/** Starts the stage. The simulator can be told how to answer, and when. */
+export async function openStage(
+  options: StageOptions,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Stage> {
+  const simulator = await serve({
+    name: "simulator",
+    args: ["src/simulator/main.ts", "--port", "0"],
+    pin: pinsFor(options).load,
+    urlIn: /"url":"([^"]+)"/,
+  });
+  const sluice = await openSluice(options, { env });
+  return {
     simulator,
     sluice,
-    tenant: (options) => createTenant(sluice.url, { upstream: simulator.url, ...options }),
     stop: async () => {
       await sluice.stop();
       await simulator.stop();
-      rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }
 
 async function createTenant(
   url: string,
-  { concurrency = 10_000, upstream }: TenantOptions & { readonly upstream: string },
+  { upstream, concurrency = CONCURRENCY, userConcurrency = CONCURRENCY }: Tenant,
 ): Promise<{ key: string; upstreamKey: string }> {
   const create = async (path: string, body: object): Promise<{ id: number; key: string }> => {
     const answer = await fetch(`${url}/admin/${path}`, {
@@ -86,7 +128,7 @@ async function createTenant(
     group_ids: [group.id],
     concurrency,
   });
-  const user = await create("users", { name, balance_usd: "1000000", concurrency: 0 });
+  const user = await create("users", { name, balance_usd: "1000000", concurrency: userConcurrency });
   const { key } = await create("api-keys", { user_id: user.id, group_id: group.id, name });
   return { key, upstreamKey };
 }
