@@ -18,6 +18,9 @@ import type { Fault } from "#kernel/fault.ts";
 /** Longest upstream request id that is kept, in characters; Anthropic's have 28. */
 const UPSTREAM_ID_LENGTH_MAX = 256;
 
+/** The rate of the list itself, in parts per billion. */
+const UNMULTIPLIED = 1_000_000_000n;
+
 /** A call whose price is known. */
 type BilledCall = ParsedCall & Funded;
 
@@ -148,6 +151,7 @@ function recordOf(
     upstreamModel: mappedModel(attempts.lastAccount?.modelMapping, model) ?? model,
     upstreamRequestId: outcome.upstreamRequestId,
     costNanos: call.price && costOf(call.price, usage, principal.rateMultiplierNanos),
+    listCostNanos: call.price && costOf(call.price, usage, UNMULTIPLIED),
     accountCostNanos: accountCostOf(call, attempts, usage),
     subscriptionId: call.subscriptionId,
     attemptsDetail: attemptRecords(attempts, outcome),
