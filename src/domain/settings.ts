@@ -101,8 +101,8 @@ export const RUNTIME_SETTINGS = {
   ),
   same_account_delay_ms: integer(500, 0, 60_000, "Pause before the first such retry; it doubles with each."),
   circuit_failures: integer(5, 1, 1_000, "Failures in a row after which an account is left alone."),
-  circuit_open_seconds: integer(30, 1, 3_600, "For how long, at first; it doubles while its probes fail."),
-  circuit_open_seconds_max: integer(300, 1, DAY_SECONDS, "For how long at most."),
+  circuit_open_seconds: integer(10, 1, 3_600, "For how long, at first; it doubles while its probes fail."),
+  circuit_open_seconds_max: integer(30, 1, DAY_SECONDS, "For how long at most."),
   rate_limit_cooldown_seconds: integer(
     5,
     1,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { FURTHER_TWELVE } from "./further-twelve.ts";
+import { FURTHER_FAULTS } from "./further-faults.ts";
 import type { Report, Scenario } from "./scenario.ts";
 import { renderScorecard } from "./scorecard.ts";
 import { SHARED_SIXTEEN } from "./shared-sixteen.ts";
@@ -8,7 +8,7 @@ import { Wall } from "./wall.ts";
 
 /** Generous, because machines are shared; the scorecard prints what it was. */
 const FAILOVER_MS_MAX = 1_000;
-const SCENARIOS: readonly Scenario[] = [...SHARED_SIXTEEN, ...FURTHER_TWELVE];
+const SCENARIOS: readonly Scenario[] = [...SHARED_SIXTEEN, ...FURTHER_FAULTS];
 
 let wall: Wall;
 const reports: Report[] = [];

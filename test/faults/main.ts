@@ -3,14 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPostgres } from "#support/servers.ts";
-import { FURTHER_TWELVE } from "./further-twelve.ts";
+import { FURTHER_FAULTS } from "./further-faults.ts";
 import type { Report } from "./scenario.ts";
 import { failoverFigures, renderScorecard } from "./scorecard.ts";
 import { SHARED_SIXTEEN } from "./shared-sixteen.ts";
 import { Wall } from "./wall.ts";
 
 const PAGE = join(import.meta.dir, "../../docs/faults.md");
-const SCENARIOS = [...SHARED_SIXTEEN, ...FURTHER_TWELVE];
+const SCENARIOS = [...SHARED_SIXTEEN, ...FURTHER_FAULTS];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const folder = await mkdtemp(join(tmpdir(), "sluice-faults-"));

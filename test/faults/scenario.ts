@@ -24,7 +24,7 @@ export interface Views {
 /** A fault that accounts play, and what is to come of it. */
 export interface PlannedScenario extends Described {
   readonly forms: readonly Form[];
-  /** What each account's upstream does, by priority; the last of several plans goes on for ever. */
+  /** What each account's upstream does, by priority: one plan for ever, or several, one after the other, and then well. */
   readonly accounts: readonly (readonly Plan[])[];
   /**
    * The best there is: `answer` the caller gets a whole one; `relayed` the upstream's own refusal, which no other

@@ -28,7 +28,7 @@ Printed by \`bun run faults\`: a real gateway process, a simulated upstream that
 - **safe**: content had gone out already, or the process itself died, so an answer was not possible any more; the caller got an explicit error, or a connection that broke, and never anything that looks whole.
 - **fail**: a hang, a truncated answer that looks whole, more attempts than the budget, or something left behind: a slot, a wait, a record that is not booked.
 
-After each scenario the same key is served again, and nothing of it is in flight or waiting. The first sixteen are those of [FailoverBench](https://github.com/failoverbench/failoverbench) 0.1 in the dialect of the Messages API; the last three columns are what it published on 2026-09-12 of Bifrost 2.1.1, the LiteLLM proxy and the Portkey gateway, in the dialect of OpenAI. Its faults are stated there for a baseline of two retries.
+After each scenario the same key is served again, and nothing of it is in flight or waiting. The first sixteen are those of [FailoverBench](https://github.com/failoverbench/failoverbench) 0.1 in the dialect of the Messages API; the last three columns are what it published on 2026-09-12 of Bifrost 2.1.1, the LiteLLM proxy and the Portkey gateway, in the dialect of OpenAI. They were measured there with two retries of a provider and one fallback; Sluice moves on at once where another account can serve, so S01 and S03 ask the first one less often than that benchmark's own checks want.
 `;
 
 /** The scorecard as a page. */

@@ -1,5 +1,5 @@
 import type { Attempt } from "#simulator/attempt.ts";
-import { eventually, type Tenant } from "#support/gateway.ts";
+import { eventually, type Tenant, usageOf } from "#support/gateway.ts";
 import { openStage, type Stage } from "../e2e/stage.ts";
 import { askAsCaller, type CallerView } from "./caller.ts";
 import type { Form, PlannedScenario, Report, Scenario, Verdict, Views } from "./scenario.ts";
@@ -18,6 +18,8 @@ const REST_MS = 5_000;
 /** A gateway process, a simulator that plays faults, and a look at both sides. */
 export class Wall {
   readonly stage: Stage;
+  /** How often each key has asked. */
+  readonly #asks = new Map<string, number>();
 
   constructor(stage: Stage) {
     this.stage = stage;
@@ -25,7 +27,7 @@ export class Wall {
 
   static async open(): Promise<Wall> {
     const stage = await openStage(LIMITS);
-    await stage.set({ same_account_delay_ms: 20 });
+    await stage.set({ same_account_delay_ms: 20, circuit_open_seconds: 1, circuit_open_seconds_max: 2 });
     return new Wall(stage);
   }
 
@@ -45,7 +47,13 @@ export class Wall {
   }
 
   ask(tenant: Tenant, form: Form, body: Record<string, unknown> = {}): Promise<CallerView> {
+    this.count(tenant, 1);
     return askAsCaller({ url: this.stage.gateway.url, key: tenant.key, form, body });
+  }
+
+  /** So many requests were sent with the tenant's key, by whatever way. */
+  count({ key }: Tenant, asks: number): void {
+    this.#asks.set(key, (this.#asks.get(key) ?? 0) + asks);
   }
 
   attemptsOf({ upstreamKeys }: Tenant): readonly (readonly Attempt[])[] {
@@ -69,7 +77,19 @@ export class Wall {
     for (const apiKey of tenant.upstreamKeys) simulator.plan({}, { apiKey, repeat: true });
     for (const id of tenant.accountIds) await gateway.admin("POST", `/accounts/${id}/recover`);
     const probe = await this.ask(tenant, "whole");
-    return probe.isWhole ? undefined : `the request after it was answered ${probe.status}`;
+    if (!probe.isWhole) return `the request after it was answered ${probe.status}`;
+    return await this.#booksProblem(tenant);
+  }
+
+  /** Whatever became of a request, it is on record, once. */
+  async #booksProblem({ key, userId }: Tenant): Promise<string | undefined> {
+    const asks = this.#asks.get(key);
+    const rows = await eventually(
+      () => usageOf(this.stage.gateway, userId),
+      (found) => found.length === asks,
+      REST_MS,
+    ).catch(() => undefined);
+    return rows === undefined ? `there is not one row for each of ${asks} requests` : undefined;
   }
 
   async #playPlanned(scenario: PlannedScenario, form: Form): Promise<Report> {
@@ -88,9 +108,7 @@ export class Wall {
     const tenant = await stage.tenant(accounts.map((_, index) => ({ priority: index + 1 })));
     for (const [index, plans] of accounts.entries()) {
       const apiKey = tenant.upstreamKeys[index];
-      for (const [nth, plan] of plans.entries()) {
-        stage.simulator.plan(plan, { apiKey, repeat: nth === plans.length - 1 });
-      }
+      for (const plan of plans) stage.simulator.plan(plan, { apiKey, repeat: plans.length === 1 });
     }
     const caller = await this.ask(tenant, form, body);
     return { caller, tenant, attempts: this.attemptsOf(tenant) };

@@ -10,6 +10,7 @@ import { type CuttableProxy, openCuttableProxy } from "#support/proxy.ts";
 import { freshPostgresDatabase } from "#support/servers.ts";
 import { askAsCaller, type CallerView } from "./caller.ts";
 import type { Scenario, Views } from "./scenario.ts";
+import { isRelayed } from "./shared-sixteen.ts";
 import { LIMITS, type Wall } from "./wall.ts";
 
 const BOTH = ["streamed", "whole"] as const;
@@ -56,13 +57,8 @@ async function leaveEverywhere(wall: Wall): Promise<string | undefined> {
     5_000,
   ).catch(() => false);
   if (!isOver) return "an upstream call goes on for nobody";
-  const problem = await wall.restProblem(tenant);
-  if (problem !== undefined) return problem;
-  const rows = await usageOf(wall.stage.gateway, tenant.userId);
-  // One of them is the probe's.
-  return rows.length === boundaries.length + 1
-    ? undefined
-    : `${rows.length} rows for ${boundaries.length + 1} requests`;
+  wall.count(tenant, boundaries.length);
+  return await wall.restProblem(tenant);
 }
 
 async function leaveAfter(events: number, { key }: Tenant, { stage }: Wall): Promise<void> {
@@ -177,7 +173,7 @@ async function openOwnGateway(env: Record<string, string>, entry?: string): Prom
 }
 
 /** Faults beyond those of FailoverBench: the Messages API's own, the client's, and the gateway's. */
-export const FURTHER_TWELVE: readonly Scenario[] = [
+export const FURTHER_FAULTS: readonly Scenario[] = [
   {
     id: "F01",
     title: "529 overloaded_error",
@@ -227,7 +223,7 @@ export const FURTHER_TWELVE: readonly Scenario[] = [
     id: "F05",
     title: "no message_stop",
     forms: STREAMED,
-    accounts: [[{ events: 4, fault: { kind: "missing_message_stop" } }], FINE],
+    accounts: [[{ events: 4, event_interval_ms: 25, fault: { kind: "missing_message_stop" } }], FINE],
     best: "error-end",
     attemptsMax: [1, 1],
   },
@@ -263,4 +259,32 @@ export const FURTHER_TWELVE: readonly Scenario[] = [
   },
   { id: "F11", title: "PostgreSQL stopped", best: "answer", run: stopDatabase },
   { id: "F12", title: "one worker thread of each kind killed", best: "error-end", run: killThreads },
+  {
+    id: "F13",
+    title: "broken chunk framing",
+    forms: STREAMED,
+    accounts: [
+      [{ events: 8, event_interval_ms: 25, fault: { kind: "malformed_chunk", after_event: MIDWAY } }],
+      FINE,
+    ],
+    best: "error-end",
+    attemptsMax: [1, 1],
+  },
+  {
+    id: "F14",
+    title: "a whole answer cut in the middle",
+    forms: ["whole"],
+    accounts: [[{ fault: { kind: "cut", after_bytes: 100 } }], FINE],
+    best: "answer",
+    attemptsMax: [3, 1],
+  },
+  {
+    id: "F15",
+    title: "context length exceeded, none larger at hand",
+    forms: BOTH,
+    accounts: [[{ status: 400, error_message: "prompt is too long: 210000 tokens > 200000 maximum" }], FINE],
+    best: "relayed",
+    attemptsMax: [1, 0],
+    finds: isRelayed("prompt is too long"),
+  },
 ];
