@@ -140,12 +140,18 @@ export class StreamRelay {
     if (this.#hasClientEnded) return;
     this.#hasClientLeft = true;
     this.#letBegin();
-    const { call, limits } = this.#parts;
-    if (this.#meteredBytes === 0 || limits.drainMs === 0) call.cancel("admit.client_gone");
-    else this.#drainTimer = setTimeout(() => call.cancel("admit.client_gone"), limits.drainMs);
+    this.#finishMetering();
     // A branch that is cancelled while its source fails reports that again; the meter has kept it.
     this.#client.cancel().catch(() => undefined);
     this.#endClient();
+  }
+
+  /** Lets the meter come to the answer's end without the client: it may be there already. */
+  #finishMetering(): void {
+    const { call, limits } = this.#parts;
+    if (this.#hasMeterEnded) void this.#report();
+    else if (this.#meteredBytes === 0 || limits.drainMs === 0) call.cancel("admit.client_gone");
+    else this.#drainTimer = setTimeout(() => call.cancel("admit.client_gone"), limits.drainMs);
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {

@@ -37,11 +37,11 @@ interface Upstream {
   readonly rename?: string;
 }
 
-/** Sends pieces through the relay; undefined: the answer had not begun, so another account would be tried. */
-async function through({ pieces, end = "closes", rename }: Upstream): Promise<Relayed | undefined> {
-  let releases = 0;
-  const scope = new RequestScope(new AbortController().signal);
-  const held = { lease: leaseOf(() => void releases++), onFault: () => undefined };
+/** A relay between an upstream that sends these pieces and a client. */
+function openRelay({ pieces, end = "closes", rename }: Upstream, client = new AbortController()) {
+  const scope = new RequestScope(client.signal);
+  const counts = { releases: 0 };
+  const held = { lease: leaseOf(() => void counts.releases++), onFault: () => undefined };
   const relay = new StreamRelay({
     upstream: sourceOf(pieces, end),
     meter: new MessageMeter(),
@@ -56,13 +56,19 @@ async function through({ pieces, end = "closes", rename }: Upstream): Promise<Re
     onUsed: undefined,
     onClientEnd: () => scope.close(),
   });
+  return { relay, counts };
+}
+
+/** Sends pieces through the relay; undefined: the answer had not begun, so another account would be tried. */
+async function through(upstream: Upstream): Promise<Relayed | undefined> {
+  const { relay, counts } = openRelay(upstream);
   try {
     await relay.begun;
   } catch {
     return undefined;
   }
   const bytes = Buffer.from(await new Response(relay.body).bytes());
-  return { bytes, text: bytes.toString(), ending: await relay.ended, releases };
+  return { bytes, text: bytes.toString(), ending: await relay.ended, releases: counts.releases };
 }
 
 function sourceOf(pieces: readonly Uint8Array[], end: End): ReadableStream<Uint8Array> {
@@ -197,3 +203,24 @@ test("events that come in an order in which some of them must be missing do not 
       expect([dropped, judge(relayed.text)]).toEqual([dropped, isDelta ? "whole" : "error"]);
   }
 });
+
+test("a client that leaves after any piece it has read, long after the upstream has ended or not, is billed all of it", async () => {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + 300; seed++) {
+    const stream = generateStream(seed);
+    const client = new AbortController();
+    const { relay, counts } = openRelay({ pieces: cut(stream.bytes, seed) }, client);
+    await relay.begun;
+    const reader = relay.body.getReader();
+    for (let piece = 0; piece < seed % 5; piece++) await reader.read();
+    // Turns of the event loop in which the upstream may come to its end meanwhile.
+    for (let turn = 0; turn < (seed % 3) * 20; turn++) await Bun.sleep(0);
+    client.abort();
+    const { status, usage } = await relay.ended;
+    expect({ seed, usage, releases: counts.releases }).toMatchObject({
+      seed,
+      usage: usageOf(stream),
+      releases: 1,
+    });
+    expect(["client_gone", "completed"]).toContain(status);
+  }
+}, 60_000);

@@ -30,12 +30,14 @@ export type Verdict = "whole" | "error" | "truncated";
 
 /**
  * Judges an answer by its events alone: `message_start`, blocks, `message_delta`, `message_stop` make it whole;
- * anything else is truncated unless its last event says that it is an error.
+ * anything else is truncated unless its last event says that it is an error. An event that cannot be read is not
+ * taken for one, as no client can, unless it is the last.
  */
 export function judge(text: string): Verdict {
   const types = readEvents(text).map(typeOf);
   if (types.at(-1) === "error") return "error";
-  const course = types.filter((type) => type !== "ping").join(" ");
+  if (types.at(-1) === "unreadable") return "truncated";
+  const course = types.filter((type) => type !== "ping" && type !== "unreadable").join(" ");
   const block = "content_block_start( content_block_delta)* content_block_stop ";
   return new RegExp(`^message_start (${block})*(message_delta )+message_stop$`).test(course)
     ? "whole"
