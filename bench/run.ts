@@ -16,6 +16,7 @@ import { comparePeers } from "./peers/compare-peers.ts";
 import { profile } from "./profile.ts";
 import { compareResults, loadResults, type Results, storeResults } from "./results.ts";
 import { selection } from "./selection.ts";
+import { soak } from "./soak.ts";
 import { asText, type Table } from "./table.ts";
 import { threadScaling } from "./thread-scaling.ts";
 
@@ -32,6 +33,7 @@ const BENCHMARKS: Readonly<
   features: { about: "what each feature costs", run: features },
   scaling: { about: "more HTTP threads", run: threadScaling },
   memory: { about: "resident memory, open streams, 100,000 requests", run: memory },
+  soak: { about: "100,000 requests of every kind, and what is not let go of", run: soak },
   peers: { about: "other gateways in front of the same upstream", run: comparePeers },
   profile: { about: "where an HTTP thread spends its time", run: profile },
   parse: { about: "reading bodies here or on a parse thread", run: parseCrossover },

@@ -6,7 +6,8 @@ import type { Options } from "./options.ts";
 import { pinsFor } from "./pins.ts";
 import { type ServingProcess, serve } from "./processes.ts";
 
-const ADMIN_TOKEN = "bench-admin-token";
+/** Bearer token of the admin API of every gateway that is measured. */
+export const ADMIN_TOKEN = "bench-admin-token";
 /** More than any load has under way, and still a limit, so that slots are taken and given back. */
 const CONCURRENCY = 10_000;
 

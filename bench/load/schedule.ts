@@ -20,7 +20,7 @@ export function scheduleOf({
 }
 
 /** Chance that can be repeated: Tommy Ettinger's mulberry32, 0 to below 1. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
