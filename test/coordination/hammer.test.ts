@@ -6,6 +6,7 @@ import { LocalVitals } from "#coordination/local/vitals.ts";
 import type { AccountId } from "#domain/ids.ts";
 import { systemClock } from "#kernel/clock.ts";
 import { COUNTED, type HammerInit, PROBED, PROBERS, RIGHT, WRONG } from "./hammer.ts";
+import { startHammer } from "./hammer-worker.ts";
 
 const THREADS = 3;
 const VICTIM = THREADS;
@@ -49,12 +50,5 @@ test("threads that hammer one memory, one of them killed again and again, never 
 }, 30_000);
 
 function start(init: HammerInit) {
-  const worker = new Worker(new URL("./hammer-thread.ts", import.meta.url));
-  const done = Promise.withResolvers<void>();
-  const closed = Promise.withResolvers<void>();
-  worker.addEventListener("message", () => done.resolve());
-  worker.addEventListener("error", ({ message }) => done.reject(new Error(message)));
-  worker.addEventListener("close", () => closed.resolve());
-  worker.postMessage(init);
-  return { worker, done: done.promise, closed: closed.promise };
+  return startHammer(new URL("./hammer-thread.ts", import.meta.url), init);
 }

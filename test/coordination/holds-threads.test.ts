@@ -3,6 +3,7 @@ import { LocalHolds } from "#coordination/local/holds.ts";
 import { MemoryMap } from "#coordination/local/memory-map.ts";
 import { reapThread } from "#coordination/local/reap.ts";
 import { systemClock } from "#kernel/clock.ts";
+import { startHammer } from "./hammer-worker.ts";
 import { HAMMERED, type HoldsHammerInit, ownAt, sumAt, TAKES, VIOLATIONS } from "./holds-hammer.ts";
 
 const THREADS = 3;
@@ -53,12 +54,5 @@ test("threads that fight for the same money, one of them killed again and again,
 }, 60_000);
 
 function start(init: HoldsHammerInit) {
-  const worker = new Worker(new URL("./holds-hammer-thread.ts", import.meta.url));
-  const done = Promise.withResolvers<void>();
-  const closed = Promise.withResolvers<void>();
-  worker.addEventListener("message", () => done.resolve());
-  worker.addEventListener("error", ({ message }) => done.reject(new Error(message)));
-  worker.addEventListener("close", () => closed.resolve());
-  worker.postMessage(init);
-  return { worker, done: done.promise, closed: closed.promise };
+  return startHammer(new URL("./holds-hammer-thread.ts", import.meta.url), init);
 }
