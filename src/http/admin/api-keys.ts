@@ -137,14 +137,9 @@ function columnsOf(body: Static<typeof ApiKeyChange>) {
 }
 
 function showApiKey(row: ApiKeyRow, nowMs: number): Static<typeof ApiKeyShown> {
-  const { window5hStartedAtMs, window5hUsedNanos, window1dStartedAtMs, window1dUsedNanos } = row;
-  const { window7dStartedAtMs, window7dUsedNanos } = row;
-  const fiveHours = { startedAtMs: window5hStartedAtMs, usedNanos: window5hUsedNanos };
-  const oneDay = { startedAtMs: window1dStartedAtMs, usedNanos: window1dUsedNanos };
-  const sevenDays = { startedAtMs: window7dStartedAtMs, usedNanos: window7dUsedNanos };
-  const in5h = shownWindow(fiveHours, "5h", nowMs);
-  const in1d = shownWindow(oneDay, "1d", nowMs);
-  const in7d = shownWindow(sevenDays, "7d", nowMs);
+  const in5h = shownWindow(row, "5h", nowMs);
+  const in1d = shownWindow(row, "1d", nowMs);
+  const in7d = shownWindow(row, "7d", nowMs);
   return {
     id: row.id,
     user_id: row.userId,

@@ -173,14 +173,9 @@ function subscriptionOutcome(written: Written<SubscriptionRow>): Outcome<Subscri
 }
 
 function showSubscription(row: SubscriptionRow, nowMs: number): Static<typeof SubscriptionShown> {
-  const { window1dStartedAtMs, window1dUsedNanos, window7dStartedAtMs, window7dUsedNanos } = row;
-  const { window30dStartedAtMs, window30dUsedNanos } = row;
-  const daily = { startedAtMs: window1dStartedAtMs, usedNanos: window1dUsedNanos };
-  const weekly = { startedAtMs: window7dStartedAtMs, usedNanos: window7dUsedNanos };
-  const monthly = { startedAtMs: window30dStartedAtMs, usedNanos: window30dUsedNanos };
-  const day = shownWindow(daily, "1d", nowMs);
-  const week = shownWindow(weekly, "7d", nowMs);
-  const month = shownWindow(monthly, "30d", nowMs);
+  const day = shownWindow(row, "1d", nowMs);
+  const week = shownWindow(row, "7d", nowMs);
+  const month = shownWindow(row, "30d", nowMs);
   return {
     id: row.id,
     user_id: row.userId,
