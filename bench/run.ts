@@ -6,6 +6,7 @@ import { generatorCheck } from "./generator-check.ts";
 import { handOff } from "./hand-off.ts";
 import { journal } from "./journal.ts";
 import { largeBodies } from "./large-bodies.ts";
+import { ledger } from "./ledger.ts";
 import { loadLatency } from "./load-latency.ts";
 import { describeMachine, refuseBusyMachine } from "./machine.ts";
 import { memory } from "./memory.ts";
@@ -19,6 +20,7 @@ import { selection } from "./selection.ts";
 import { soak } from "./soak.ts";
 import { asText, type Table } from "./table.ts";
 import { threadScaling } from "./thread-scaling.ts";
+import { usagePages } from "./usage-pages.ts";
 
 type Benchmark = (run: BenchRun) => Promise<void>;
 
@@ -41,6 +43,8 @@ const BENCHMARKS: Readonly<
   "hand-off": { about: "handing a slot on", run: handOff },
   journal: { about: "recording usage and reading it back", run: journal },
   "large-bodies": { about: "small requests beside large ones", run: largeBodies },
+  ledger: { about: "booking what requests used into PostgreSQL", run: ledger },
+  "usage-pages": { about: "pages of usage over millions of rows", run: usagePages },
 };
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -67,15 +67,15 @@ ALTER TABLE "usage" ADD CONSTRAINT "usage_request_id_created_at_pk" PRIMARY KEY(
 --> statement-breakpoint
 ALTER TABLE "usage_attempts" ADD CONSTRAINT "usage_attempts_request_id_number_created_at_pk" PRIMARY KEY("request_id","number","created_at");
 --> statement-breakpoint
-CREATE INDEX "usage_daily_user_id_day_index" ON "usage_daily" USING btree ("slice","user_id","day") WHERE "usage_daily"."slice" in ('caller', 'full');
+CREATE INDEX "usage_daily_user_id_day_index" ON "usage_daily" USING btree ("slice","user_id","day") WHERE "usage_daily"."slice" in ('key_model', 'key_account', 'full');
 --> statement-breakpoint
-CREATE INDEX "usage_daily_api_key_id_day_index" ON "usage_daily" USING btree ("slice","api_key_id","day") WHERE "usage_daily"."slice" in ('caller', 'full');
+CREATE INDEX "usage_daily_api_key_id_day_index" ON "usage_daily" USING btree ("slice","api_key_id","day") WHERE "usage_daily"."slice" in ('key_model', 'key_account', 'full');
 --> statement-breakpoint
-CREATE INDEX "usage_daily_group_id_day_index" ON "usage_daily" USING btree ("slice","group_id","day") WHERE "usage_daily"."slice" in ('caller', 'full');
+CREATE INDEX "usage_daily_group_id_day_index" ON "usage_daily" USING btree ("slice","group_id","day") WHERE "usage_daily"."slice" in ('key_model', 'key_account', 'full');
 --> statement-breakpoint
-CREATE INDEX "usage_daily_account_id_day_index" ON "usage_daily" USING btree ("slice","account_id","day") WHERE "usage_daily"."slice" in ('caller', 'full');
+CREATE INDEX "usage_daily_account_id_day_index" ON "usage_daily" USING btree ("slice","account_id","day") WHERE "usage_daily"."slice" in ('key_model', 'key_account', 'full');
 --> statement-breakpoint
-CREATE INDEX "usage_daily_model_day_index" ON "usage_daily" USING btree ("slice","model","day") WHERE "usage_daily"."slice" in ('caller', 'full');
+CREATE INDEX "usage_daily_model_day_index" ON "usage_daily" USING btree ("slice","model","day") WHERE "usage_daily"."slice" in ('key_model', 'key_account', 'full');
 --> statement-breakpoint
 CREATE INDEX "usage_requests_created_at_index" ON "usage_requests" USING btree ("created_at");
 --> statement-breakpoint
@@ -96,6 +96,9 @@ CREATE INDEX "usage_status_created_at_index" ON "usage" USING btree ("status","c
 CREATE INDEX "usage_upstream_request_id_index" ON "usage" USING btree ("upstream_request_id") WHERE "usage"."upstream_request_id" is not null;
 --> statement-breakpoint
 CREATE INDEX "usage_created_at_index" ON "usage" USING btree ("created_at");
+--> statement-breakpoint
+-- A key says whose it is and mostly in which group, so their shares must not be multiplied.
+CREATE STATISTICS "usage_key_statistics" (dependencies) ON "user_id", "api_key_id", "group_id" FROM "usage";
 --> statement-breakpoint
 CREATE INDEX "usage_attempts_account_id_started_at_index" ON "usage_attempts" USING btree ("account_id","started_at");
 --> statement-breakpoint
@@ -160,8 +163,9 @@ INSERT INTO "usage_attempts" SELECT attempt.*, created_at FROM "usage_attempts_w
 INSERT INTO "usage_daily"
 SELECT
 	CASE grouping(user_id, api_key_id, group_id, account_id, model)
-		WHEN 30 THEN 'model' WHEN 15 THEN 'user' WHEN 23 THEN 'api_key' WHEN 27 THEN 'group' WHEN 29 THEN 'account'
-		WHEN 2 THEN 'caller' WHEN 0 THEN 'full'
+		WHEN 30 THEN 'model' WHEN 27 THEN 'group' WHEN 29 THEN 'account' WHEN 15 THEN 'user'
+		WHEN 26 THEN 'group_model' WHEN 25 THEN 'group_account' WHEN 28 THEN 'account_model'
+		WHEN 3 THEN 'key' WHEN 2 THEN 'key_model' WHEN 1 THEN 'key_account' WHEN 0 THEN 'full'
 	END,
 	day, coalesce(user_id, 0), coalesce(api_key_id, 0), coalesce(group_id, 0), coalesce(account_id, 0), coalesce(model, ''),
 	count(*), count(*) FILTER (WHERE status IN ('upstream_broke', 'upstream_stalled', 'failed')),
@@ -176,8 +180,10 @@ FROM (
 	FROM usage_whole
 ) filed
 GROUP BY GROUPING SETS (
-	(day, model), (day, user_id), (day, api_key_id), (day, group_id), (day, account_id),
-	(day, user_id, api_key_id, group_id, model), (day, user_id, api_key_id, group_id, account_id, model)
+	(day, model), (day, group_id), (day, account_id), (day, user_id),
+	(day, group_id, model), (day, group_id, account_id), (day, account_id, model),
+	(day, user_id, api_key_id, group_id), (day, user_id, api_key_id, group_id, model),
+	(day, user_id, api_key_id, group_id, account_id), (day, user_id, api_key_id, group_id, account_id, model)
 );
 --> statement-breakpoint
 DROP TABLE "usage_attempts_whole";

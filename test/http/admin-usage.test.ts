@@ -92,7 +92,7 @@ describe("the sums", () => {
       ["account", [{ account_id: accountId }, { account_id: null }]],
     ];
     for (const [by, data] of expected) {
-      const { json } = await t.admin("GET", `/usage/aggregates?by=${by}&user_id=${userId}`);
+      const { json } = await t.admin("GET", `/usage/aggregates?by=${by}&user_id=${userId}&from=2026-12-01`);
       expect([by, json.data.length, json]).toMatchObject([by, data.length, { data }]);
       const sum = (name: string) => json.data.reduce((all: number, one: never) => all + Number(one[name]), 0);
       expect([sum("requests"), sum("errors"), sum("total_tokens")]).toEqual([3, 1, 6]);
@@ -110,9 +110,15 @@ describe("the sums", () => {
       ["to=2026-12-31", ["2026-12-31"]],
       ["from=2027-01-01&to=2027-01-01", ["2027-01-01"]],
       ["model=a&from=2027-01-01&to=2027-01-01", ["2027-01-01"]],
-      [`api_key_id=${apiKeyId}&account_id=${accountId}&group_id=${groupId}&model=b`, ["2026-12-31"]],
-      ["model=c", []],
-      ["limit=1", ["2027-01-02"]],
+      [
+        `api_key_id=${apiKeyId}&account_id=${accountId}&group_id=${groupId}&model=b&from=2026-01-01`,
+        ["2026-12-31"],
+      ],
+      ["to=2027-01-29", ["2027-01-02", "2027-01-01", "2026-12-31"]],
+      ["to=2027-01-31", ["2027-01-02"]],
+      ["to=2027-02-01", []],
+      ["model=c&from=2026-01-01", []],
+      ["limit=1&from=2026-01-01", ["2027-01-02"]],
     ];
     for (const [filter, days] of filters) {
       const { json } = await t.admin("GET", `/usage/aggregates?by=day&user_id=${userId}&${filter}`);

@@ -4,6 +4,7 @@ import { fieldProblem } from "#http/problem.ts";
 import { listOf } from "#http/schemas/admin-detail.ts";
 import { CLOSED } from "#http/schemas/fields.ts";
 import { AGGREGATE_QUERY, UsageAggregateShown } from "#http/schemas/usage.ts";
+import { isoTime } from "#kernel/clock.ts";
 import type { AggregateBy, UsageAggregate } from "#storage/repositories/usage-aggregates.ts";
 import type { AdminOptions } from "./admin-options.ts";
 import { adminOperations, respondJson } from "./operation.ts";
@@ -11,6 +12,8 @@ import { decimalOf } from "./wire.ts";
 
 const AggregateQuery = t.Object(AGGREGATE_QUERY, CLOSED);
 const LIMIT_DEFAULT = 100;
+const DAYS_DEFAULT = 30;
+const DAY_MS = 86_400_000;
 
 const EXAMPLE = {
   day: "2027-01-31",
@@ -31,7 +34,7 @@ const EXAMPLE = {
 /** `GET /admin/usage/aggregates`: what usage adds up to. */
 export function aggregateRoute(options: AdminOptions) {
   const operation = adminOperations(options);
-  const { storage, flushLedger } = options;
+  const { storage, flushLedger, clock } = options;
   return new Elysia().get(
     "/aggregates",
     ...operation(
@@ -49,17 +52,23 @@ export function aggregateRoute(options: AdminOptions) {
         },
       },
       async ({ query }) => {
-        const { by, from, to, limit = LIMIT_DEFAULT } = query;
-        if (from !== undefined && to !== undefined && from > to) {
+        const { by, to, limit = LIMIT_DEFAULT } = query;
+        const from = query.from ?? firstDay(to === undefined ? clock.now() : Date.parse(to));
+        if (to !== undefined && from > to) {
           return fieldProblem("invalid-request", "/from", "must not be after `to`");
         }
         // A ledger that cannot book just now must not hide what it has booked before.
         await flushLedger().catch(() => undefined);
-        const sums = await storage.usageAggregates.list(by, filterOf(query), limit);
+        const sums = await storage.usageAggregates.list(by, filterOf({ ...query, from }), limit);
         return respondJson(200, { data: sums.map((sum) => showAggregate(by, sum)) });
       },
     ),
   );
+}
+
+/** The first of so many days of which a moment is in the last. */
+function firstDay(lastMs: number): string {
+  return isoTime(lastMs - (DAYS_DEFAULT - 1) * DAY_MS).slice(0, "YYYY-MM-DD".length);
 }
 
 function filterOf(query: Static<typeof AggregateQuery>) {

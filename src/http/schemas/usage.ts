@@ -69,7 +69,7 @@ export const AGGREGATE_QUERY = {
   group_id: t.Optional(id()),
   account_id: t.Optional(id()),
   model: t.Optional(text("As the client asked.")),
-  from: t.Optional(day("The first day, in UTC.")),
+  from: t.Optional(day("The first day, in UTC. Absent: the thirty days up to `to`, or to the present one.")),
   to: t.Optional(day("The last day, in UTC, which counts whole.")),
   limit: t.Optional(integer(1, 1_000, "Most sums; 100 when absent.")),
 };

@@ -89,7 +89,7 @@ function partsOf(id: ApiKeyId, { fromMs, toMs }: UsageStretch): SQL {
   if (firstDayMs >= endDayMs) return rowsIn(id, fromMs, toMs);
   return sql`
     select model, ${SUM_COLUMNS} from ${usageDaily}
-    where slice = 'caller' and api_key_id = ${id}
+    where slice = 'key_model' and api_key_id = ${id}
       and day >= ${dayOf(firstDayMs)}::date and day < ${dayOf(endDayMs)}::date
     union all ${rowsIn(id, fromMs, firstDayMs)}
     union all ${rowsIn(id, endDayMs, toMs)}`;

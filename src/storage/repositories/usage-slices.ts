@@ -8,16 +8,21 @@ const DIMENSIONS = ["user_id", "api_key_id", "group_id", "account_id", "model"] 
 export type Dimension = (typeof DIMENSIONS)[number];
 
 /**
- * The slices in which every request is added up, by what they tell apart. The first are so small that years of them
- * are read at once; the last two answer what is asked of several things together.
+ * The slices in which every request is added up, by what they tell apart, the smallest first. The last three grow
+ * with the number of keys times models or accounts, and are read by their indexes; the others are so small that
+ * months of them are read at once.
  */
 export const SLICES = {
   model: ["model"],
-  user: ["user_id"],
-  api_key: ["api_key_id"],
   group: ["group_id"],
   account: ["account_id"],
-  caller: ["user_id", "api_key_id", "group_id", "model"],
+  user: ["user_id"],
+  group_model: ["group_id", "model"],
+  group_account: ["group_id", "account_id"],
+  account_model: ["account_id", "model"],
+  key: ["user_id", "api_key_id", "group_id"],
+  key_model: ["user_id", "api_key_id", "group_id", "model"],
+  key_account: ["user_id", "api_key_id", "group_id", "account_id"],
   full: DIMENSIONS,
 } as const satisfies Record<string, readonly Dimension[]>;
 
@@ -121,12 +126,9 @@ const GROUPING_SETS = Object.values<readonly Dimension[]>(SLICES)
   .map((told) => `(${["day", ...told].join(", ")})`)
   .join(", ");
 
-/**
- * Adds the rows of `inserted` up in every slice, as a common table expression. It comes after `spent`, since all
- * bookings lock what they change in one order.
- */
-export const ROLLED: SQL = sql`
-  rolled as (
+/** Adds rows, in the words of a `from` clause, up in every slice, on top of what is there. */
+export function sliced(rows: string): SQL {
+  return sql`
     insert into ${usageDaily} as kept (${sql.raw(KEYS)}, ${SUM_COLUMNS})
     select
       case grouping(${sql.raw(DIMENSIONS.join(", "))}) ${sql.raw(SLICE_OF)} end, day,
@@ -137,9 +139,16 @@ export const ROLLED: SQL = sql`
         (created_at at time zone 'UTC')::date as day, user_id, api_key_id, group_id, coalesce(account_id, 0) as account_id,
         model, status, input_tokens, output_tokens, cache_creation_tokens, cache_creation_5m_tokens,
         cache_creation_1h_tokens, cache_read_tokens, cost_nanos, list_cost_nanos, account_cost_nanos, duration_ms
-      from inserted where (select count(*) from spent) >= 0
+      from ${sql.raw(rows)}
     ) filed
     group by grouping sets (${sql.raw(GROUPING_SETS)})
     order by 1, 2, 3, 4, 5, 6, 7
-    on conflict (${sql.raw(KEYS)}) do update set ${sql.raw(KEPT)}
-  )`;
+    on conflict (${sql.raw(KEYS)}) do update set ${sql.raw(KEPT)}`;
+}
+
+/**
+ * Adds the rows of `inserted` up, as a common table expression. It comes after `spent`, since all bookings lock what
+ * they change in one order.
+ */
+export const ROLLED: SQL = sql`
+  rolled as (${sliced("inserted where (select count(*) from spent) >= 0")})`;

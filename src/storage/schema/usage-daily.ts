@@ -39,7 +39,7 @@ export const usageDaily = pgTable(
   (table) => {
     const { slice, day, userId, apiKeyId, groupId, accountId, model } = table;
     // The other slices are small enough to be read by their days.
-    const large = sql`${slice} in ('caller', 'full')`;
+    const large = sql`${slice} in ('key_model', 'key_account', 'full')`;
     return [
       primaryKey({
         name: "usage_daily_pk",
