@@ -3,13 +3,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPostgres } from "#support/servers.ts";
+import { CLIENT_FAULTS, playClientFault } from "./clients/client-faults.ts";
+import { openClientStage } from "./clients/client-stage.ts";
 import { FURTHER_FAULTS } from "./further-faults.ts";
+import { PROCESS_FAULTS, playProcessFault } from "./processes/process-faults.ts";
 import type { Report } from "./scenario.ts";
 import { failoverFigures, renderScorecard } from "./scorecard.ts";
+import { type ListedFault, PAGE, type PlayedFault, playFault, renderSection } from "./section.ts";
 import { SHARED_SIXTEEN } from "./shared-sixteen.ts";
 import { Wall } from "./wall.ts";
 
-const PAGE = join(import.meta.dir, "../../docs/faults.md");
 const SCENARIOS = [...SHARED_SIXTEEN, ...FURTHER_FAULTS];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -19,6 +22,7 @@ if (server !== undefined) process.env["TEST_DATABASE_URL"] = server.url;
 
 const wall = await Wall.open();
 const reports: Report[] = [];
+const sections: [title: string, played: readonly PlayedFault[]][] = [];
 try {
   for (const scenario of SCENARIOS) {
     for (const report of await wall.play(scenario)) {
@@ -29,11 +33,39 @@ try {
       );
     }
   }
+  sections.push(["Clients that misbehave", await playClients()]);
+  sections.push(["Processes that fail", await playAll(PROCESS_FAULTS, playProcessFault)]);
 } finally {
   await wall.close();
   await server?.close();
   await rm(folder, { recursive: true, force: true });
 }
-await Bun.write(PAGE, renderScorecard(SCENARIOS, reports));
+await Bun.write(
+  PAGE,
+  `${renderScorecard(SCENARIOS, reports)}${sections.map(([title, played]) => renderSection(title, played)).join("")}`,
+);
 say(failoverFigures(reports));
-process.exit(reports.some(({ verdict }) => verdict === "fail") ? 1 : 0);
+const all = [...reports, ...sections.flatMap(([, played]) => played)];
+process.exit(all.some(({ verdict }) => verdict === "fail") ? 1 : 0);
+
+async function playClients(): Promise<readonly PlayedFault[]> {
+  const stage = await openClientStage();
+  try {
+    return await playAll(CLIENT_FAULTS, (fault) => playClientFault(fault, stage));
+  } finally {
+    await stage.close();
+  }
+}
+
+async function playAll<Fault extends ListedFault>(
+  faults: readonly Fault[],
+  run: (fault: Fault) => Promise<void>,
+): Promise<readonly PlayedFault[]> {
+  const played: PlayedFault[] = [];
+  for (const fault of faults) {
+    const one = await playFault(fault, () => run(fault));
+    played.push(one);
+    say(`${one.verdict.padEnd(4)}  ${one.name}  ${one.why}`);
+  }
+  return played;
+}

@@ -33,20 +33,26 @@ After each scenario the same key is served again, and nothing of it is in flight
 
 /** The scorecard as a page. */
 export function renderScorecard(scenarios: readonly Scenario[], reports: readonly Report[]): string {
-  const rows = scenarios.map(({ id, title }) => {
-    const own = reports.filter((report) => report.id === id);
-    const verdict = (form: Report["form"]): string =>
-      own.find((report) => report.form === form)?.verdict ?? "";
-    const peers = PEERS[id] ?? ["", "", ""];
-    return [id, title, verdict("streamed") || verdict("staged"), verdict("whole"), ...peers];
-  });
   const head = ["", "Fault", "Sluice, streamed", "Sluice, whole", "Bifrost", "LiteLLM", "Portkey"];
-  const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  const rows = scenarios.map((scenario) => scorecardRow(scenario, reports));
+  const lines = [lineOf(head), lineOf(head.map(() => "---")), ...rows];
   return `${INTRODUCTION}\n${lines.join("\n")}\n\n${tallyOf(reports)}\n`;
 }
 
+/** One scenario's line of the page. */
+export function scorecardRow({ id, title }: Scenario, reports: readonly Report[]): string {
+  const own = reports.filter((report) => report.id === id);
+  const verdict = (form: Report["form"]): string => own.find((report) => report.form === form)?.verdict ?? "";
+  const peers = PEERS[id] ?? ["", "", ""];
+  return lineOf([id, title, verdict("streamed") || verdict("staged"), verdict("whole"), ...peers]);
+}
+
+function lineOf(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
 /** How many of each verdict, and how soon another account was asked. */
-export function tallyOf(reports: readonly Report[]): string {
+function tallyOf(reports: readonly Report[]): string {
   const count = (wanted: string): number => reports.filter(({ verdict }) => verdict === wanted).length;
   return `${count("pass")} pass, ${count("safe")} safe, ${count("fail")} fail.`;
 }
