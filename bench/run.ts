@@ -9,7 +9,7 @@ import { largeBodies } from "./large-bodies.ts";
 import { ledger } from "./ledger.ts";
 import { loadLatency } from "./load-latency.ts";
 import { describeMachine, refuseBusyMachine } from "./machine.ts";
-import { memory } from "./memory.ts";
+import { disconnects, memory } from "./memory.ts";
 import { microBenchmarks } from "./micro.ts";
 import { OPTIONS_HELP, type Options, readOptions } from "./options.ts";
 import { parseCrossover } from "./parse-crossover.ts";
@@ -34,8 +34,9 @@ const BENCHMARKS: Readonly<
   generator: { about: "what the load generator can bear", run: generatorCheck },
   features: { about: "what each feature costs", run: features },
   scaling: { about: "more HTTP threads", run: threadScaling },
-  memory: { about: "resident memory, open streams, 100,000 requests", run: memory },
   soak: { about: "100,000 requests of every kind, and what is not let go of", run: soak },
+  memory: { about: "resident memory, at rest and with open streams", run: memory },
+  disconnects: { about: "resident memory over 100,000 streams, one in five left", run: disconnects },
   peers: { about: "other gateways in front of the same upstream", run: comparePeers },
   profile: { about: "where an HTTP thread spends its time", run: profile },
   parse: { about: "reading bodies here or on a parse thread", run: parseCrossover },
@@ -72,7 +73,6 @@ async function main(args: readonly string[]): Promise<void> {
     const { tables } = await loadResults(options.compare);
     for (const table of compareResults(results.tables, tables)) print(asText(table));
   }
-  if (options.json !== undefined) await storeResults(options.json, results);
   if (options.markdown !== undefined) await writeDocument(options.markdown, results);
 }
 
@@ -90,8 +90,13 @@ async function measure(options: Options, args: readonly string[]): Promise<Resul
       print(asText(table));
     },
   };
-  for (const benchmark of chosen) await benchmark(run);
-  return { machine, command: ["bun bench", ...args].join(" "), tables };
+  const results = { machine, command: ["bun bench", ...args].join(" "), tables };
+  for (const benchmark of chosen) {
+    await benchmark(run);
+    // After each, so that a run which is broken off has not been for nothing.
+    if (options.json !== undefined) await storeResults(options.json, results);
+  }
+  return results;
 }
 
 function chosenBy({ names }: Options): readonly Benchmark[] {
