@@ -1,4 +1,5 @@
 import type { AccountId } from "#domain/ids.ts";
+import { type Awaitable, after } from "#kernel/awaitable.ts";
 import type { Lease } from "#kernel/lease.ts";
 import type { Candidate, Pool } from "./candidate.ts";
 import { Choice, type ChosenBy } from "./choice.ts";
@@ -32,25 +33,34 @@ export class Chooser {
     this.#claims = new Claims(parts);
   }
 
-  choose(pool: Pool, selection: Selection): PlanOrRefusal {
+  choose(pool: Pool, selection: Selection): Awaitable<PlanOrRefusal> {
+    return after(this.#claims.boundTo(selection), (boundTo) => this.#decide(pool, selection, boundTo));
+  }
+
+  #decide(pool: Pool, selection: Selection, boundTo: AccountId | undefined): Awaitable<PlanOrRefusal> {
     const nowMs = this.#parts.clock.now();
     const fit = pool.fit(selection.model);
     const { candidates, ids } = pool;
-    const boundTo = this.#claims.boundTo(selection);
     const choice = new Choice({ candidates, ids, findings: fit.findings.slice(), atMs: nowMs, boundTo });
     const deliberation = { pool, fit, selection, choice, nowMs };
     const { pin } = selection;
-    const pinned = pin && this.#pinned(deliberation, pin);
-    if (pin?.isChecked === false) return pinned ?? this.#refused(deliberation);
-    if (pinned !== undefined) return pinned;
-    return this.#byBinding(deliberation) ?? this.#byLoad(deliberation);
+    return after(pin && this.#pinned(deliberation, pin), (pinned) => {
+      if (pin?.isChecked === false) return pinned ?? this.#refused(deliberation);
+      if (pinned !== undefined) return pinned;
+      return after(this.#byBinding(deliberation), (bound) => bound ?? this.#byLoad(deliberation));
+    });
   }
 
   /**
    * Whether the account that was waited for may still serve the request, as things are now; it is then the
    * request's. Undefined: choose again.
    */
-  confirm(pool: Pool, selection: Selection, plan: WaitPlan, lease: Lease): SelectedAccount | undefined {
+  confirm(
+    pool: Pool,
+    selection: Selection,
+    plan: WaitPlan,
+    lease: Lease,
+  ): Awaitable<SelectedAccount | undefined> {
     const index = pool.indexOf(plan.candidate.account.id);
     const candidate = index === undefined ? undefined : pool.candidates[index];
     if (index === undefined || candidate === undefined) return undefined;
@@ -61,8 +71,7 @@ export class Chooser {
     const found = lasting === FOUND.eligible ? this.#gate(deliberation, candidate, plan.isBound) : lasting;
     if (found !== FOUND.eligible || this.#claims.isModelResting(candidate, selection, nowMs))
       return undefined;
-    const claimed = this.#claims.claim(deliberation, { index, lease, by: "waiting" });
-    return typeof claimed === "number" ? undefined : claimed;
+    return this.#claims.claimHeld(deliberation, index, lease);
   }
 
   soonestRetryMs(choice: Choice, model: string): number | undefined {
@@ -74,7 +83,7 @@ export class Chooser {
     return { spend, modelRestUntilMs: (id) => coordination.vitals.modelCoolingUntilMs(id, model) };
   }
 
-  #pinned(deliberation: Deliberation, { account, isChecked }: Pin): Plan | undefined {
+  #pinned(deliberation: Deliberation, { account, isChecked }: Pin): Awaitable<Plan | undefined> {
     const { pool, fit } = deliberation;
     const index = pool.indexOf(account) ?? NONE;
     const candidate = pool.candidates[index];
@@ -83,7 +92,7 @@ export class Chooser {
     return this.#takeOrWait(deliberation, index, "pin");
   }
 
-  #byBinding(deliberation: Deliberation): Plan | undefined {
+  #byBinding(deliberation: Deliberation): Awaitable<Plan | undefined> {
     const { pool, choice, selection } = deliberation;
     if (choice.boundTo === undefined) return undefined;
     const index = pool.indexOf(choice.boundTo);
@@ -118,42 +127,62 @@ export class Chooser {
     return isEscape ? "slow_or_failing" : undefined;
   }
 
-  #byLoad(deliberation: Deliberation): PlanOrRefusal {
+  #byLoad(deliberation: Deliberation): Awaitable<PlanOrRefusal> {
     const { pool, choice, fit, selection } = deliberation;
     if (selection.exclude.size > 0) markExcluded(pool, choice.findings, selection.exclude);
-    const routed = fit.routed && this.#fromRouted(deliberation, fit.routed);
-    const plan = routed ?? this.#from(deliberation, choice.findings);
-    return plan ?? this.#refused(deliberation);
+    return after(fit.routed && this.#fromRouted(deliberation, fit.routed), (routed) => {
+      if (routed !== undefined) return routed;
+      return after(this.#from(deliberation, choice.findings), (plan) => plan ?? this.#refused(deliberation));
+    });
   }
 
   /** Those that routing names come first; where none of them may serve the request, all others may. */
-  #fromRouted(deliberation: Deliberation, routed: Uint8Array): Plan | undefined {
+  #fromRouted(deliberation: Deliberation, routed: Uint8Array): Awaitable<Plan | undefined> {
     const { choice } = deliberation;
     const named = choice.findings.map((found, index) => (routed[index] === 1 ? found : FOUND.not_routed));
-    const plan = this.#from(deliberation, named);
-    // What was found about them counts; the others are looked at only if they are needed.
-    for (const [index, found] of named.entries()) {
-      if (routed[index] === 1 || plan !== undefined) choice.findings[index] = found;
-    }
-    return plan;
+    return after(this.#from(deliberation, named), (plan) => {
+      // What was found about them counts; the others are looked at only if they are needed.
+      for (const [index, found] of named.entries()) {
+        if (routed[index] === 1 || plan !== undefined) choice.findings[index] = found;
+      }
+      return plan;
+    });
   }
 
   /** The best of those that are eligible, else the line of the best. */
-  #from(deliberation: Deliberation, findings: Uint8Array): Plan | undefined {
-    const { pool, choice } = deliberation;
-    const terms = this.#termsOf(deliberation);
-    for (
-      let index = survey(pool.candidates, findings, terms);
-      index !== NONE;
-      index = survey(pool.candidates, findings, terms)
-    ) {
-      const taken = this.#claims.take(deliberation, index, "load");
-      if (typeof taken !== "number") return taken;
-      // Each round takes one of them out, so there are no more rounds than candidates.
-      findings[index] = taken;
-      choice.findings[index] = taken;
+  #from(deliberation: Deliberation, findings: Uint8Array): Awaitable<Plan | undefined> {
+    // Each round takes at least one of them out, so there are no more rounds than candidates.
+    for (;;) {
+      const best = this.#bestOf(deliberation, findings);
+      if (best.length === 0) return this.#lineOf(deliberation, findings);
+      const taken = this.#claims.take(deliberation, best, "load", findings);
+      if (taken instanceof Promise) return this.#goOn(taken, deliberation, findings);
+      if (taken !== undefined) return taken;
     }
-    return this.#lineOf(deliberation, findings);
+  }
+
+  async #goOn(
+    asked: Promise<Plan | undefined>,
+    deliberation: Deliberation,
+    findings: Uint8Array,
+  ): Promise<Plan | undefined> {
+    return (await asked) ?? (await this.#from(deliberation, findings));
+  }
+
+  /** The best candidates, in order, as many as are worth trying at once. */
+  #bestOf(deliberation: Deliberation, findings: Uint8Array): readonly number[] {
+    const { candidates } = deliberation.pool;
+    const terms = this.#termsOf(deliberation);
+    const best: number[] = [];
+    while (best.length < this.#claims.candidatesMax) {
+      const index = survey(candidates, findings, terms);
+      if (index === NONE) break;
+      best.push(index);
+      // Out of the way while the next one is looked for.
+      if (this.#claims.candidatesMax > 1) findings[index] = FOUND.chosen;
+    }
+    for (const index of best) findings[index] = FOUND.eligible;
+    return best;
   }
 
   #termsOf(deliberation: Deliberation): SurveyTerms {
@@ -184,16 +213,20 @@ export class Chooser {
   }
 
   /** The bound account, or its line while that is short; undefined lets the request spill over. */
-  #takeOrWait(deliberation: Deliberation, index: number, by: ChosenBy): Plan | undefined {
-    const { pool, choice } = deliberation;
+  #takeOrWait(deliberation: Deliberation, index: number, by: ChosenBy): Awaitable<Plan | undefined> {
+    const { findings } = deliberation.choice;
+    return after(
+      this.#claims.take(deliberation, [index], by, findings),
+      (taken) => taken ?? this.#waitForBound(deliberation, index),
+    );
+  }
+
+  #waitForBound({ pool, choice }: Deliberation, index: number): WaitPlan | undefined {
     const candidate = pool.candidates[index];
     if (candidate === undefined) return undefined;
-    const taken = this.#claims.take(deliberation, index, by);
-    if (typeof taken !== "number") return taken;
-    choice.findings[index] = taken;
     const { settings } = this.#parts.snapshot;
     const waitersMax = settings.sticky_waiters_max;
-    if (taken !== FOUND.full || candidate.vitals.waiting >= waitersMax) {
+    if (choice.findings[index] !== FOUND.full || candidate.vitals.waiting >= waitersMax) {
       // Looked at anew among the others, with their longer lines.
       choice.findings[index] = FOUND.eligible;
       return undefined;

@@ -1,13 +1,20 @@
+import type {
+  ClaimAnswer,
+  ClaimableAccount,
+  ClaimBinding,
+  ClaimRefusal,
+} from "#coordination/account-claims.ts";
 import type { AccountId } from "#domain/ids.ts";
+import { assert } from "#kernel/assert.ts";
+import { type Awaitable, after } from "#kernel/awaitable.ts";
 import type { Fault } from "#kernel/fault.ts";
 import type { Lease } from "#kernel/lease.ts";
 import type { Candidate, Fit, Pool } from "./candidate.ts";
 import type { Choice, ChosenBy } from "./choice.ts";
 import { FOUND } from "./findings.ts";
+import { requestsMax } from "./gates.ts";
 import type { SelectedAccount, Selection, SelectorParts } from "./select-account.ts";
 
-/** A probe of a half-open circuit that has not ended after this is given up, in milliseconds. */
-const PROBE_MS_MAX = 60_000;
 const MS_PER_SECOND = 1_000;
 
 /** Joining the line of one account. */
@@ -45,11 +52,13 @@ export interface Deliberation {
   readonly nowMs: number;
 }
 
-interface Claim {
-  readonly index: number;
-  readonly lease: Lease;
-  readonly by: ChosenBy;
-}
+/** How each refusal of a claim is called among what is found about a candidate. */
+const FOUND_BY_REFUSAL: Readonly<Record<ClaimRefusal, number>> = {
+  full: FOUND.full,
+  circuit: FOUND.circuit_open,
+  requests: FOUND.rpm_reached,
+  sessions: FOUND.session_limit_reached,
+};
 
 /** Takes what only one request can have, and keeps the bindings of conversations. */
 export class Claims {
@@ -59,44 +68,53 @@ export class Claims {
     this.#parts = parts;
   }
 
-  /** Takes a free slot of a candidate and all that goes with it, or says what was found instead. */
-  take(deliberation: Deliberation, index: number, by: ChosenBy): TakenPlan | number {
-    const { pool, choice, selection, nowMs } = deliberation;
-    const candidate = pool.candidates[index];
-    if (candidate === undefined) return FOUND.disabled;
-    if (this.isModelResting(candidate, selection, nowMs)) return FOUND.model_cooling;
-    const { slots } = this.#parts.coordination;
-    const lease = slots.tryAcquire(candidate.holder, candidate.account.concurrency);
-    if (lease === undefined) return FOUND.full;
-    const claimed = this.claim(deliberation, { index, lease, by });
-    if (typeof claimed !== "number") return { kind: "taken", choice, selected: claimed };
-    lease.release();
-    return claimed;
+  /** How many candidates are worth trying at once. */
+  get candidatesMax(): number {
+    return this.#parts.coordination.claims.accountsMax;
   }
 
-  /** Makes an account whose slot was taken the request's, or says what was found instead. */
-  claim(deliberation: Deliberation, { index, lease, by }: Claim): SelectedAccount | number {
-    const { pool, fit, choice, selection, nowMs } = deliberation;
-    const candidate = pool.candidates[index];
-    if (candidate === undefined) return FOUND.disabled;
-    const { account, vitals } = candidate;
-    const isProbe = vitals.circuit(nowMs) === "half-open";
-    if (!vitals.tryProbe(nowMs, PROBE_MS_MAX)) return FOUND.circuit_open;
-    if (!isConversationAdmitted(candidate, selection, nowMs)) {
-      if (isProbe) vitals.abstained();
-      return FOUND.session_limit_reached;
-    }
-    const isCounted = selection.pin?.isChecked === true;
-    if (selection.isMessage && account.rpm !== undefined && !isCounted) vitals.countRequest(nowMs);
-    vitals.used(nowMs);
-    if (selection.isMessage) this.#bind(deliberation, account.id);
-    choice.chosen = account.id;
-    choice.chosenBy = by;
-    return { ...candidate, lease, isOnly: fit.eligible === 1, isProbe };
+  /**
+   * Takes a free slot of the first of these candidates that has one, and all that goes with it. What was found instead
+   * of each goes into `findings`.
+   */
+  take(
+    deliberation: Deliberation,
+    indices: readonly number[],
+    by: ChosenBy,
+    findings: Uint8Array,
+  ): Awaitable<TakenPlan | undefined> {
+    const { pool, choice, selection, nowMs } = deliberation;
+    const open = indices.filter((index) => {
+      const candidate = pool.candidates[index];
+      const isResting = candidate !== undefined && this.isModelResting(candidate, selection, nowMs);
+      if (isResting) findings[index] = FOUND.model_cooling;
+      return candidate !== undefined && !isResting;
+    });
+    if (open.length === 0) return undefined;
+    return after(this.#claim(deliberation, open), (answer) => {
+      for (const [place, refusal] of answer.refusals.entries()) {
+        findings[open[place] ?? 0] = FOUND_BY_REFUSAL[refusal];
+      }
+      if (!answer.granted) return undefined;
+      const { isProbe, lease } = answer;
+      return {
+        kind: "taken",
+        choice,
+        selected: this.#chosen(deliberation, open[answer.index] ?? 0, { isProbe, lease, by }),
+      };
+    });
+  }
+
+  /** Makes an account whose slot was waited for the request's; undefined when it may not be. */
+  claimHeld(deliberation: Deliberation, index: number, lease: Lease): Awaitable<SelectedAccount | undefined> {
+    return after(this.#claim(deliberation, [index], lease), (answer) => {
+      if (!answer.granted) return undefined;
+      return this.#chosen(deliberation, index, { isProbe: answer.isProbe, lease, by: "waiting" });
+    });
   }
 
   /** The account that serves this conversation. */
-  boundTo({ group, sessionKey }: Selection): AccountId | undefined {
+  boundTo({ group, sessionKey }: Selection): Awaitable<AccountId | undefined> {
     return this.#parts.coordination.sessions.find({ groupId: group.id, sessionKey });
   }
 
@@ -111,26 +129,49 @@ export class Claims {
     return this.#parts.coordination.vitals.modelCoolingUntilMs(account.id, model) > nowMs;
   }
 
-  /**
-   * Binds a conversation to its account, or keeps the binding alive. One that only spills over, because its
-   * account is full or rests for a moment, stays bound where it was.
-   */
-  #bind({ selection, choice }: Deliberation, chosen: AccountId): void {
-    const { boundTo, left } = choice;
-    if (boundTo !== undefined && boundTo !== chosen && left === undefined) return;
-    const { coordination, snapshot } = this.#parts;
-    const ttlMs = snapshot.settings.sticky_ttl_seconds * MS_PER_SECOND;
+  #claim(deliberation: Deliberation, indices: readonly number[], lease?: Lease): Awaitable<ClaimAnswer> {
+    const { pool, selection, nowMs } = deliberation;
     const { group, sessionKey } = selection;
-    coordination.sessions.bind({ groupId: group.id, sessionKey }, chosen, ttlMs);
+    return this.#parts.coordination.claims.claim({
+      accounts: indices.flatMap((index) => {
+        const candidate = pool.candidates[index];
+        return candidate === undefined ? [] : [claimable(candidate, deliberation)];
+      }),
+      lease,
+      session: { groupId: group.id, sessionKey },
+      binding: selection.isMessage ? this.#bindingOf(deliberation) : undefined,
+      nowMs,
+    });
+  }
+
+  /** One that only spills over, because its account is full or rests for a moment, stays bound where it was. */
+  #bindingOf({ choice: { boundTo, left } }: Deliberation): ClaimBinding {
+    const ttlMs = this.#parts.snapshot.settings.sticky_ttl_seconds * MS_PER_SECOND;
+    return { ttlMs, staysAt: left === undefined ? boundTo : undefined };
+  }
+
+  #chosen({ pool, choice, fit }: Deliberation, index: number, { by, ...claimed }: Claimed): SelectedAccount {
+    const candidate = pool.candidates[index];
+    assert(candidate, "what was claimed was a candidate");
+    choice.chosen = candidate.account.id;
+    choice.chosenBy = by;
+    return { ...candidate, ...claimed, isOnly: fit.eligible === 1, hasWaited: by === "waiting" };
   }
 }
 
-function isConversationAdmitted(
-  { account, vitals }: Candidate,
-  selection: Selection,
-  nowMs: number,
-): boolean {
-  const { sessions } = account;
-  if (!selection.isMessage || sessions === undefined) return true;
-  return vitals.admitSession(selection.sessionKey, sessions, nowMs);
+interface Claimed {
+  readonly lease: Lease;
+  readonly isProbe: boolean;
+  readonly by: ChosenBy;
+}
+
+function claimable({ account }: Candidate, { selection, choice }: Deliberation): ClaimableAccount {
+  const { id, concurrency, rpm, sessions } = account;
+  const isCounted = selection.isMessage && rpm !== undefined && selection.pin?.isChecked !== true;
+  return {
+    id,
+    concurrency,
+    requestsMax: isCounted ? requestsMax(rpm, choice.boundTo === id) : undefined,
+    sessions: selection.isMessage ? sessions : undefined,
+  };
 }

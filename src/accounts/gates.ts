@@ -41,7 +41,7 @@ function spendGate({ account }: Candidate, { isBound, nowMs }: GateQuestion, spe
 
 function messageGate({ account, vitals }: Candidate, { sessionKey, isBound, nowMs }: GateQuestion): number {
   const { rpm, sessions } = account;
-  if (rpm !== undefined && isRpmReached(vitals.requestsInMinute(nowMs), rpm, isBound)) {
+  if (rpm !== undefined && vitals.requestsInMinute(nowMs) >= requestsMax(rpm, isBound)) {
     return FOUND.rpm_reached;
   }
   return sessions === undefined || vitals.wouldAdmitSession(sessionKey, sessions, nowMs)
@@ -49,9 +49,11 @@ function messageGate({ account, vitals }: Candidate, { sessionKey, isBound, nowM
     : FOUND.session_limit_reached;
 }
 
-/** Bound conversations may go beyond the limit: by the buffer, or, where the strategy says so, without end. */
-function isRpmReached(count: number, { base, strategy, stickyBuffer }: RpmLimit, isBound: boolean): boolean {
-  if (count < base) return false;
-  if (!isBound) return true;
-  return strategy === "tiered" && count >= base + stickyBuffer;
+/**
+ * How many requests of a minute there may be. Bound conversations may go beyond the limit: by the buffer, or, where the
+ * strategy says so, without end.
+ */
+export function requestsMax({ base, strategy, stickyBuffer }: RpmLimit, isBound: boolean): number {
+  if (!isBound) return base;
+  return strategy === "tiered" ? base + stickyBuffer : Number.POSITIVE_INFINITY;
 }

@@ -2,6 +2,7 @@ import type { Coordination } from "#coordination/coordination.ts";
 import type { SlotAnswer } from "#coordination/slots.ts";
 import type { Group } from "#domain/group.ts";
 import type { AccountId } from "#domain/ids.ts";
+import { type Awaitable, after } from "#kernel/awaitable.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Lease } from "#kernel/lease.ts";
@@ -49,12 +50,14 @@ export interface SelectedAccount extends Candidate {
   readonly isOnly: boolean;
   /** This request alone may find out whether the account has recovered. */
   readonly isProbe: boolean;
+  /** It has stood in the account's line. */
+  readonly hasWaited: boolean;
 }
 
 /** Whom a selector asks. */
 export interface SelectorParts {
   readonly snapshot: Pick<Snapshot, "accountsOf" | "accountsVersion" | "settings">;
-  readonly coordination: Pick<Coordination, "slots" | "sessions" | "vitals">;
+  readonly coordination: Pick<Coordination, "slots" | "sessions" | "vitals" | "claims">;
   readonly spend: AccountSpend;
   readonly clock: Clock;
   /** Longest wait for an account's slot where the conversation is not bound to it, in milliseconds. */
@@ -86,16 +89,18 @@ export class AccountSelector {
    * @throws Fault `select.*` when no account may serve it, `admit.queue_full`, `admit.wait_timeout`,
    * `admit.client_gone`. Where it answers at once, it throws at once.
    */
-  select(selection: Selection): SelectedAccount | Promise<SelectedAccount> {
-    const plan = this.#plan(selection);
-    return plan.kind === "taken" ? plan.selected : this.#wait(plan, selection);
+  select(selection: Selection): Awaitable<SelectedAccount> {
+    return after(this.#plan(selection), (plan) =>
+      plan.kind === "taken" ? plan.selected : this.#wait(plan, selection),
+    );
   }
 
-  #plan(selection: Selection): Plan {
-    const plan = this.#chooser.choose(this.#poolOf(selection.group), selection);
-    selection.onChoice(plan.choice);
-    if (plan.kind === "refused") throw plan.fault;
-    return plan;
+  #plan(selection: Selection): Awaitable<Plan> {
+    return after(this.#chooser.choose(this.#poolOf(selection.group), selection), (plan) => {
+      selection.onChoice(plan.choice);
+      if (plan.kind === "refused") throw plan.fault;
+      return plan;
+    });
   }
 
   async #wait(first: WaitPlan, selection: Selection): Promise<SelectedAccount> {
@@ -105,12 +110,12 @@ export class AccountSelector {
       if (answer.granted) {
         // Whatever was looked at before the wait may have changed during it.
         const pool = this.#poolOf(selection.group);
-        const selected = this.#chooser.confirm(pool, selection, plan, answer.lease);
+        const selected = await this.#chooser.confirm(pool, selection, plan, answer.lease);
         if (selected !== undefined) return selected;
         answer.lease.release();
       } else if (answer.refusal !== "queue-full") throw refusal(answer);
       // The line has filled up since it was looked at, or the account may not serve the request any more.
-      const next = this.#plan(selection);
+      const next = await this.#plan(selection);
       if (next.kind === "taken") return next.selected;
       plan = next;
     }

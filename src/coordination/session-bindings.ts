@@ -21,11 +21,11 @@ export interface BindingFilter {
  */
 export interface SessionBindings {
   /** The account a conversation is bound to; undefined when it is not, or no longer. */
-  find(session: Session): AccountId | undefined;
+  find(session: Session): AccountId | undefined | Promise<AccountId | undefined>;
   /** Binds, or binds anew, for `ttlMs` from now. */
   bind(session: Session, account: AccountId, ttlMs: number): void;
   /** Drops the binding if it is still to this account. */
   unbind(session: Session, account: AccountId): void;
   /** Drops all that fit and says how many. */
-  flush(filter: BindingFilter): number;
+  flush(filter: BindingFilter): number | Promise<number>;
 }

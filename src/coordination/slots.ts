@@ -1,4 +1,5 @@
 import type { Lease } from "#kernel/lease.ts";
+import type { Session } from "./session-bindings.ts";
 
 /** Whose requests are counted together. A `turn` lets one message of a person at a time through an account. */
 export interface Holder {
@@ -29,6 +30,11 @@ export interface SlotRequest {
   readonly signal: AbortSignal;
   /** Told once, when the request really has to wait. */
   readonly onWait?: () => void;
+  /**
+   * The conversation that the request belongs to. A backend that is far away looks its binding up in the same step,
+   * so that the question that follows costs nothing.
+   */
+  readonly conversation?: Session;
 }
 
 /** How busy a holder is now. */
@@ -52,8 +58,8 @@ export interface Slots {
   /** Takes a slot, waiting in line when none is free. Answers at once when it can. */
   acquire(request: SlotRequest): SlotAnswer | Promise<SlotAnswer>;
   /** Takes a slot only if one is free now and nobody waits. */
-  tryAcquire(holder: Holder, limit: number): Lease | undefined;
+  tryAcquire(holder: Holder, limit: number): Lease | undefined | Promise<Lease | undefined>;
   /** Changes a holder's limit; a raise wakes those it lets through. */
   setLimit(holder: Holder, limit: number): void;
-  status(holder: Holder): SlotStatus;
+  status(holder: Holder): SlotStatus | Promise<SlotStatus>;
 }

@@ -116,7 +116,7 @@ class Delivery {
       if (!(asked instanceof Promise)) return asked;
       const startedAt = clock.monotonic();
       const selected = await asked;
-      trace.add({ step: "queue", waitedMs: clock.monotonic() - startedAt });
+      if (selected.hasWaited) trace.add({ step: "queue", waitedMs: clock.monotonic() - startedAt });
       return this.#stillAllowed(selected, identity);
     } catch (thrown) {
       await this.#afterRefusal(thrown);

@@ -11,4 +11,8 @@ export class HandClock implements Clock {
   monotonic(): number {
     return this.nowMs;
   }
+
+  advance(ms: number): void {
+    this.nowMs += ms;
+  }
 }

@@ -5,6 +5,7 @@ import { LocalSlots } from "#coordination/local/slots.ts";
 import { LocalVitals } from "#coordination/local/vitals.ts";
 import type { AccountId } from "#domain/ids.ts";
 import { systemClock } from "#kernel/clock.ts";
+import { HandClock } from "./hand-clock.ts";
 import { describeSessions } from "./sessions.contract.ts";
 import { describeSlots } from "./slots.contract.ts";
 import { describeVitals } from "./vitals.contract.ts";
@@ -12,7 +13,11 @@ import { describeVitals } from "./vitals.contract.ts";
 const SIZE = { threads: 2, rows: 64, entriesPerThread: 256 };
 
 describeSlots("shared memory", () => new LocalSlots(MemoryMap.create(SIZE), 0, systemClock));
-describeSessions("shared memory", (clock) => new LocalSessions(MemoryMap.create(SIZE), 0, clock));
+describeSessions("shared memory", () => {
+  const clock = new HandClock();
+  const sessions = new LocalSessions(MemoryMap.create(SIZE), 0, clock);
+  return { sessions, advance: (ms) => clock.advance(ms) };
+});
 describeVitals("shared memory", () => new LocalVitals(MemoryMap.create(SIZE), 0, systemClock));
 
 test("a table without a free row refuses instead of forgetting to count", async () => {

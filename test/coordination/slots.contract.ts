@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import type { Holder, SlotAnswer, SlotRequest, Slots } from "#coordination/slots.ts";
 import type { Lease } from "#kernel/lease.ts";
 
@@ -21,19 +21,23 @@ async function granted(answer: SlotAnswer | Promise<SlotAnswer>): Promise<Lease>
 }
 
 /** The promises of the `Slots` port, held against one backend. */
-export function describeSlots(name: string, open: () => Slots): void {
+export function describeSlots(name: string, open: () => Slots | Promise<Slots>): void {
   describe(`slots on ${name}`, () => {
-    const slots = open();
+    let slots: Slots;
+
+    beforeAll(async () => {
+      slots = await open();
+    });
 
     test("grants up to the limit at once and makes the next one wait", async () => {
       const holder = freshHolder();
       const first = await granted(slots.acquire(ask(holder, 2)));
       await granted(slots.acquire(ask(holder, 2)));
       const third = Promise.resolve(slots.acquire(ask(holder, 2)));
-      expect(slots.status(holder)).toMatchObject({ inFlight: 2, waiting: 1, limit: 2 });
+      expect(await slots.status(holder)).toMatchObject({ inFlight: 2, waiting: 1, limit: 2 });
       first.release();
       await granted(third);
-      expect(slots.status(holder)).toMatchObject({ inFlight: 2, waiting: 0 });
+      expect(await slots.status(holder)).toMatchObject({ inFlight: 2, waiting: 0 });
     });
 
     test("serves those who wait in the order in which they came", async () => {
@@ -48,7 +52,7 @@ export function describeSlots(name: string, open: () => Slots): void {
       first.release();
       await Promise.all(waiting);
       expect(served).toEqual(Array.from({ length: 20 }, (_, place) => place));
-      expect(slots.status(holder).inFlight).toBe(0);
+      expect((await slots.status(holder)).inFlight).toBe(0);
     });
 
     test("a lease that is released twice gives one slot back", async () => {
@@ -57,7 +61,7 @@ export function describeSlots(name: string, open: () => Slots): void {
       await granted(slots.acquire(ask(holder, 2)));
       lease.release();
       lease.release();
-      expect(slots.status(holder).inFlight).toBe(1);
+      expect((await slots.status(holder)).inFlight).toBe(1);
     });
 
     test("one that leaves the line is skipped and not counted", async () => {
@@ -68,7 +72,7 @@ export function describeSlots(name: string, open: () => Slots): void {
       const stays = slots.acquire(ask(holder, 1));
       leaving.abort();
       expect(await left).toMatchObject({ granted: false, refusal: "gone" });
-      expect(slots.status(holder).waiting).toBe(1);
+      expect((await slots.status(holder)).waiting).toBe(1);
       first.release();
       await granted(stays);
     });
@@ -77,7 +81,7 @@ export function describeSlots(name: string, open: () => Slots): void {
       const holder = freshHolder();
       const signal = AbortSignal.abort();
       expect(await slots.acquire(ask(holder, 1, { signal }))).toMatchObject({ refusal: "gone" });
-      expect(slots.status(holder).inFlight).toBe(0);
+      expect((await slots.status(holder)).inFlight).toBe(0);
     });
 
     test("refuses to lengthen a line that is full, and says how long it is", async () => {
@@ -92,7 +96,7 @@ export function describeSlots(name: string, open: () => Slots): void {
       const holder = freshHolder();
       await granted(slots.acquire(ask(holder, 1)));
       expect(await slots.acquire(ask(holder, 1, { waitMsMax: 10 }))).toMatchObject({ refusal: "timeout" });
-      expect(slots.status(holder)).toMatchObject({ inFlight: 1, waiting: 0 });
+      expect(await slots.status(holder)).toMatchObject({ inFlight: 1, waiting: 0 });
     });
 
     test("a raised limit lets the first in line through, a lowered one takes nothing away", async () => {
@@ -104,26 +108,26 @@ export function describeSlots(name: string, open: () => Slots): void {
       slots.setLimit(holder, 1);
       const third = Promise.resolve(slots.acquire(ask(holder, 1)));
       leases[0]?.release();
-      expect(slots.status(holder)).toMatchObject({ inFlight: 1, waiting: 1 });
+      expect(await slots.status(holder)).toMatchObject({ inFlight: 1, waiting: 1 });
       leases[1]?.release();
       (await granted(third)).release();
-      expect(slots.status(holder).inFlight).toBe(0);
+      expect((await slots.status(holder)).inFlight).toBe(0);
     });
 
     test("a limit of 0 means unlimited, and is counted all the same", async () => {
       const holder = freshHolder();
       for (let place = 0; place < 50; place++) await granted(slots.acquire(ask(holder, 0)));
-      expect(slots.status(holder)).toMatchObject({ inFlight: 50, waiting: 0, limit: 0 });
+      expect(await slots.status(holder)).toMatchObject({ inFlight: 50, waiting: 0, limit: 0 });
     });
 
     test("taking a slot without waiting never overtakes those who wait", async () => {
       const holder = freshHolder();
-      const first = slots.tryAcquire(holder, 1);
+      const first = await slots.tryAcquire(holder, 1);
       expect(first).toBeDefined();
-      expect(slots.tryAcquire(holder, 1)).toBeUndefined();
+      expect(await slots.tryAcquire(holder, 1)).toBeUndefined();
       const waiting = slots.acquire(ask(holder, 1));
       first?.release();
-      expect(slots.tryAcquire(holder, 1)).toBeUndefined();
+      expect(await slots.tryAcquire(holder, 1)).toBeUndefined();
       await granted(waiting);
     });
 
@@ -134,6 +138,7 @@ export function describeSlots(name: string, open: () => Slots): void {
       const lease = await granted(slots.acquire(ask(holder, 1, { onWait })));
       expect(waits).toBe(0);
       const second = slots.acquire(ask(holder, 1, { onWait }));
+      await slots.status(holder);
       expect(waits).toBe(1);
       lease.release();
       await granted(second);
@@ -143,7 +148,7 @@ export function describeSlots(name: string, open: () => Slots): void {
       const { id } = freshHolder();
       for (const kind of ["user", "account", "turn"] as const) {
         await granted(slots.acquire(ask({ kind, id }, 1)));
-        expect(slots.status({ kind, id }).inFlight).toBe(1);
+        expect((await slots.status({ kind, id })).inFlight).toBe(1);
       }
       await granted(slots.acquire(ask({ kind: "user", id: freshHolder().id }, 1)));
     });

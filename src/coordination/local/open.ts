@@ -1,5 +1,6 @@
 import type { Coordination } from "#coordination/coordination.ts";
 import { systemClock } from "#kernel/clock.ts";
+import { LocalClaims } from "./claims.ts";
 import { LocalHolds, type OnHoldExpired } from "./holds.ts";
 import { MemoryMap } from "./memory-map.ts";
 import { LocalSessions } from "./sessions.ts";
@@ -14,11 +15,14 @@ export function openLocalCoordination(
 ): Coordination {
   const memory = new MemoryMap(buffer);
   const slots = new LocalSlots(memory, thread, systemClock);
+  const sessions = new LocalSessions(memory, thread, systemClock);
+  const vitals = new LocalVitals(memory, thread, systemClock);
   return {
     slots,
     holds: new LocalHolds({ memory, thread, clock: systemClock, onExpired: onHoldExpired }),
-    sessions: new LocalSessions(memory, thread, systemClock),
-    vitals: new LocalVitals(memory, thread, systemClock),
+    sessions,
+    vitals,
+    claims: new LocalClaims(slots, vitals, sessions),
     close: async () => slots.close(),
   };
 }

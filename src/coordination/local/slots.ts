@@ -67,6 +67,15 @@ export class LocalSlots implements Slots {
     return undefined;
   }
 
+  /** Counts a lease that was granted elsewhere, whatever the limit; undefined when there is no room to note it. */
+  note(holder: Holder): Lease | undefined {
+    const row = this.#rowOf(holder);
+    const entry = row === undefined ? undefined : this.#free.pop();
+    if (row === undefined || entry === undefined) return undefined;
+    this.#memory.locked(row, this.#thread, () => this.#line.hold(row, entry));
+    return this.#leaseOf(row, entry);
+  }
+
   setLimit(holder: Holder, limit: number): void {
     const row = this.#rowOf(holder);
     if (row === undefined) return;

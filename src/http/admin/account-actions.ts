@@ -59,7 +59,7 @@ function statusRoute(options: AdminOptions) {
         const nowMs = clock.now();
         const vitals = accountVitals(row, options.vitals, nowMs);
         const reasons = await reasonsNotSchedulable(row, vitals, options, nowMs);
-        const live = { ...liveStatus(options, { kind: "account", id }, row), ...vitals };
+        const live = { ...(await liveStatus(options, { kind: "account", id }, row)), ...vitals };
         return respondJson(200, { ...live, schedulable: reasons.length === 0, reasons });
       },
     ),

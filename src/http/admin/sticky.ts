@@ -25,7 +25,7 @@ export function stickyRoutes(options: AdminOptions) {
           example: { flushed: 12 },
         },
       },
-      async ({ query }) => respondJson(200, { flushed: options.sessions.flush(filterOf(query)) }),
+      async ({ query }) => respondJson(200, { flushed: await options.sessions.flush(filterOf(query)) }),
     ),
   );
 }

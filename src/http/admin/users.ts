@@ -80,7 +80,7 @@ function statusRoute(options: AdminOptions) {
       async ({ id }) => {
         const row = await options.storage.users.get(id as UserId);
         if (row === undefined) return { kind: "not-found" };
-        return respondJson(200, liveStatus(options, { kind: "user", id }, row));
+        return respondJson(200, await liveStatus(options, { kind: "user", id }, row));
       },
     ),
   );

@@ -1,0 +1,79 @@
+/**
+ * What Sluice keeps in Redis, by which names, and the only file that knows it. The scripts get the names from here.
+ *
+ * Every key begins with `sluice:<version of this layout>:{<namespace>}`. The braces keep all of a gateway's keys on
+ * one shard of a Redis Cluster, because one step may concern a user, a conversation and several accounts. Versions of
+ * Sluice that lay things out differently do not see each other's keys.
+ */
+
+const LAYOUT_VERSION = 1;
+
+/** A member or a node that has not been heard of for this long is dead, in milliseconds of Redis' clock. */
+const DEAD_MS = 10_000;
+/** How often a member says that it lives, in milliseconds. */
+export const BEAT_MS = 2_000;
+
+/** Behind the base of all keys. Those that end in a colon are followed by whose they are. */
+const KEY = {
+  /** Sorted set: members by when they were last heard of. A member is one thread of one node, from start to end. */
+  members: ":members",
+  /** Sorted set: nodes by when they were last heard of. */
+  nodes: ":nodes",
+  /** Hash of a member: its leases, those that wait included, and whose slots they are of. */
+  leases: ":leases:",
+  /** Sorted set of a holder: leases that have a slot, by when they got it. */
+  held: ":held:",
+  /** Sorted set of a holder: leases that wait, by their ticket. */
+  line: ":line:",
+  /** Hash of a holder: its limit, and the last ticket that was drawn. */
+  terms: ":terms:",
+  /** String of a conversation: the account that it is bound to. */
+  bound: ":bound:",
+} as const;
+
+/** Channels, behind the base of all keys. */
+const CHANNEL = {
+  /** Of a member: leases that have come out of a line. */
+  wake: ":wake:",
+  /** What concerns all members. */
+  all: ":all",
+} as const;
+
+/** Said to all members when Redis has forgotten one that it knew. */
+export const FLUSHED = "flushed";
+
+/** Holders' terms are forgotten when nothing has asked for them for this long, in milliseconds. */
+const TERMS_MS = 86_400_000;
+
+/** A ticket is the moment it was drawn at in this many parts of a millisecond, or one more than the last. */
+const TICKETS_PER_MS = 1_000;
+
+/** What the scripts know of this file, as Lua. */
+export const LAYOUT_AS_LUA = [
+  luaTable("KEY", KEY),
+  luaTable("CHANNEL", CHANNEL),
+  `local DEAD_MS = ${DEAD_MS}`,
+  `local TERMS_MS = ${TERMS_MS}`,
+  `local TICKETS_PER_MS = ${TICKETS_PER_MS}`,
+  `local FLUSHED = '${FLUSHED}'`,
+].join("\n");
+
+/** What all keys of one gateway begin with. Letters, digits and `-` in the namespace, because patterns are made of it. */
+export function keyBase(namespace: string): string {
+  return `sluice:${LAYOUT_VERSION}:{${namespace}}`;
+}
+
+/** The channel that wakes a member. */
+export function wakeChannel(base: string, member: string): string {
+  return `${base}${CHANNEL.wake}${member}`;
+}
+
+/** The channel that all members listen to. */
+export function allChannel(base: string): string {
+  return `${base}${CHANNEL.all}`;
+}
+
+function luaTable(name: string, fields: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(fields).map(([field, value]) => `${field} = '${value}'`);
+  return `local ${name} = { ${entries.join(", ")} }`;
+}

@@ -1,0 +1,203 @@
+import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
+import type { Clock } from "#kernel/clock.ts";
+import { type Lease, leaseOf } from "#kernel/lease.ts";
+import type { Argument, RedisLink } from "./link.ts";
+import type { Membership } from "./membership.ts";
+import type { NodeSlots } from "./node-slots.ts";
+import type { RedisSessions } from "./sessions.ts";
+
+/** How Redis calls the kinds of holders. */
+const KIND = { user: "u", account: "a", turn: "t" } as const;
+
+/** How Redis calls a holder. */
+function holderName({ kind, id }: Holder): string {
+  return `${KIND[kind]}${id}`;
+}
+
+/** What slots at Redis work with. */
+export interface RedisSlotsParts {
+  readonly link: RedisLink;
+  readonly membership: Membership;
+  /** The slots of this node alone: they know all that it holds, and decide while Redis cannot be asked. */
+  readonly local: NodeSlots;
+  readonly sessions: RedisSessions;
+  /** How many nodes there were when that was last known. */
+  readonly nodes: () => number;
+  readonly clock: Pick<Clock, "monotonic">;
+}
+
+/** One request for a slot under way. */
+interface Ask {
+  readonly request: SlotRequest;
+  readonly startedAt: number;
+  hasWaited: boolean;
+}
+
+/**
+ * Slots in Redis: every node sees one truth, and lines are served in the order in which requests reach Redis.
+ *
+ * Every lease is also one of this node's own, so that the node knows what it holds. While Redis cannot be asked, a
+ * limit falls to this node's share of it, those who wait move to a line of this node, and back when Redis answers.
+ */
+export class RedisSlots implements Slots {
+  readonly #parts: RedisSlotsParts;
+  /** Told when Redis answers again. */
+  readonly #waitingHere = new Set<AbortController>();
+
+  constructor(parts: RedisSlotsParts) {
+    this.#parts = parts;
+  }
+
+  async acquire(request: SlotRequest): Promise<SlotAnswer> {
+    const ask: Ask = { request, startedAt: this.#parts.clock.monotonic(), hasWaited: false };
+    for (;;) {
+      if (request.signal.aborted) return { granted: false, refusal: "gone", waiting: 0 };
+      const answer = this.#parts.link.isUp ? await this.#acquireThere(ask) : await this.#acquireHere(ask);
+      if (answer !== undefined) return answer;
+    }
+  }
+
+  async tryAcquire(holder: Holder, limit: number): Promise<Lease | undefined> {
+    const signal = NEVER.signal;
+    const answer = await this.acquire({ holder, limit, waitersMax: 0, waitMsMax: 0, signal });
+    return answer.granted ? answer.lease : undefined;
+  }
+
+  setLimit(holder: Holder, limit: number): void {
+    this.#parts.membership.flush();
+    this.#parts.link.tell("setLimit", holderName(holder), limit);
+  }
+
+  async status(holder: Holder): Promise<SlotStatus> {
+    const { link, local, membership } = this.#parts;
+    if (!link.isUp) return local.status(holder);
+    membership.flush();
+    const answer = (await link.ask("busyness", holderName(holder))) as readonly number[];
+    const [inFlight = 0, waiting = 0, limit = 0, oldestWaitMs = 0] = answer;
+    return { inFlight, waiting, limit, oldestWaitMs };
+  }
+
+  /** Redis answers again: whoever waits in this node's lines asks there. */
+  returned(): void {
+    for (const moving of this.#waitingHere) moving.abort();
+  }
+
+  /** The right to what Redis has granted; undefined when this node cannot note any more leases. */
+  leaseOf(lease: string, holder: Holder): Lease | undefined {
+    const { membership, local } = this.#parts;
+    const noted = local.note(holder);
+    if (noted === undefined) {
+      membership.leave(lease);
+      return undefined;
+    }
+    membership.hold(lease, holderName(holder), noted);
+    return leaseOf(() => membership.release(lease));
+  }
+
+  /** Undefined: Redis was lost on the way. */
+  async #acquireThere(ask: Ask): Promise<SlotAnswer | undefined> {
+    const { link, membership, sessions } = this.#parts;
+    const { holder, limit, waitersMax, conversation } = ask.request;
+    membership.flush();
+    const lease = membership.nextLease();
+    const place = conversation === undefined ? "" : sessions.placeOf(conversation);
+    const words: readonly Argument[] = [
+      membership.member,
+      lease,
+      holderName(holder),
+      limit,
+      waitersMax,
+      place,
+    ];
+    let answer: readonly [state: string, waiting: number, bound: string];
+    try {
+      answer = (await link.ask("enter", ...words)) as typeof answer;
+      if (answer[0] === "unknown") {
+        membership.forget(lease);
+        await membership.rejoin();
+        return undefined;
+      }
+    } catch {
+      membership.forget(lease);
+      return undefined;
+    }
+    const [state, waiting, bound] = answer;
+    if (conversation !== undefined) sessions.foretell(conversation, bound);
+    if (state === "full") {
+      membership.forget(lease);
+      return { granted: false, refusal: "queue-full", waiting };
+    }
+    return state === "held" ? this.#granted(lease, ask) : await this.#stand(lease, ask, waiting);
+  }
+
+  #granted(lease: string, { request, startedAt, hasWaited }: Ask): SlotAnswer {
+    const { membership, clock } = this.#parts;
+    if (request.signal.aborted) {
+      membership.leave(lease);
+      return { granted: false, refusal: "gone", waiting: 0 };
+    }
+    const held = this.leaseOf(lease, request.holder);
+    if (held === undefined) return { granted: false, refusal: "capacity", waiting: 0 };
+    return { granted: true, lease: held, waitedMs: hasWaited ? clock.monotonic() - startedAt : 0 };
+  }
+
+  /** Waits in a line at Redis. */
+  async #stand(lease: string, ask: Ask, waiting: number): Promise<SlotAnswer | undefined> {
+    const { membership } = this.#parts;
+    const { signal } = ask.request;
+    const { promise, resolve } = Promise.withResolvers<Refusal | "granted" | "lost">();
+    const onAbort = (): void => resolve("gone");
+    const timer = setTimeout(resolve, this.#leftMs(ask), "timeout");
+    signal.addEventListener("abort", onAbort);
+    membership.wait(lease, { granted: () => resolve("granted"), lost: () => resolve("lost") });
+    this.#tellOfWait(ask);
+    if (signal.aborted) resolve("gone");
+    const outcome = await promise;
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    if (outcome === "granted") return this.#granted(lease, ask);
+    membership.leave(lease);
+    return outcome === "lost" ? undefined : { granted: false, refusal: outcome, waiting: waiting - 1 };
+  }
+
+  /** Decides within this node. Undefined: Redis answers again. */
+  async #acquireHere(ask: Ask): Promise<SlotAnswer | undefined> {
+    const { request } = ask;
+    const { local, membership } = this.#parts;
+    const moving = new AbortController();
+    const onAbort = (): void => moving.abort();
+    request.signal.addEventListener("abort", onAbort);
+    this.#waitingHere.add(moving);
+    const answer = await local.acquire({
+      holder: request.holder,
+      limit: this.#shareOf(request.limit),
+      waitersMax: request.waitersMax,
+      waitMsMax: this.#leftMs(ask),
+      signal: moving.signal,
+      onWait: () => this.#tellOfWait(ask),
+    });
+    this.#waitingHere.delete(moving);
+    request.signal.removeEventListener("abort", onAbort);
+    if (!answer.granted) return answer.refusal === "gone" && !request.signal.aborted ? undefined : answer;
+    const lease = membership.nextLease();
+    membership.hold(lease, holderName(request.holder), answer.lease);
+    const waitedMs = ask.hasWaited ? this.#parts.clock.monotonic() - ask.startedAt : 0;
+    return { granted: true, lease: leaseOf(() => membership.release(lease)), waitedMs };
+  }
+
+  /** What this node may use of a limit while it cannot ask: an equal part, and at least one. */
+  #shareOf(limit: number): number {
+    return limit === 0 ? 0 : Math.max(1, Math.floor(limit / Math.max(1, this.#parts.nodes())));
+  }
+
+  #leftMs({ request, startedAt }: Ask): number {
+    return Math.max(0, request.waitMsMax - (this.#parts.clock.monotonic() - startedAt));
+  }
+
+  #tellOfWait(ask: Ask): void {
+    if (!ask.hasWaited) ask.request.onWait?.();
+    ask.hasWaited = true;
+  }
+}
+
+const NEVER = new AbortController();

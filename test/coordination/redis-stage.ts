@@ -1,0 +1,77 @@
+import { afterAll } from "bun:test";
+import { Redis } from "ioredis";
+import { MemoryMap } from "#coordination/local/memory-map.ts";
+import { LocalSlots } from "#coordination/local/slots.ts";
+import { keyBase } from "#coordination/redis/keys.ts";
+import { openRedisCoordination, type RedisCoordination } from "#coordination/redis/open.ts";
+import { readRedisUrl } from "#coordination/redis/target.ts";
+import { systemClock } from "#kernel/clock.ts";
+import type { Log } from "#kernel/log.ts";
+
+const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const SIZE = { threads: 2, rows: 256, entriesPerThread: 4_096 };
+
+let names = 0;
+
+/** One thread of a node, and the memory that its node has. */
+export interface RedisMember extends RedisCoordination {
+  readonly member: string;
+  readonly memory: MemoryMap;
+}
+
+/** A namespace of its own on a Redis, whose keys are deleted after the tests of the file. */
+export class RedisStage {
+  readonly url: string;
+  readonly namespace = `test-${process.pid}-${++names}`;
+  readonly admin: Redis;
+  nodes = 1;
+  readonly #members: RedisMember[] = [];
+
+  constructor(url = process.env["TEST_REDIS_URL"]) {
+    if (url === undefined) throw new Error("TEST_REDIS_URL is not set");
+    this.url = url;
+    this.admin = new Redis(url);
+    afterAll(() => this.close());
+  }
+
+  get base(): string {
+    return keyBase(this.namespace);
+  }
+
+  async member(): Promise<RedisMember> {
+    const memory = MemoryMap.create(SIZE);
+    const member = `node-${++names}`;
+    const slots = new LocalSlots(memory, 0, systemClock);
+    const opened = await openRedisCoordination({
+      target: readRedisUrl(this.url),
+      namespace: this.namespace,
+      member,
+      slots,
+      nodes: () => this.nodes,
+      clock: systemClock,
+      log: SILENT,
+    });
+    const made = { ...opened, member, memory };
+    this.#members.push(made);
+    return made;
+  }
+
+  /** Makes everything that ends some time end so much sooner. */
+  async advance(ms: number): Promise<void> {
+    for (const key of await this.keys()) {
+      const left = await this.admin.pttl(key);
+      if (left >= 0) await this.admin.pexpire(key, left - ms);
+    }
+  }
+
+  async keys(): Promise<readonly string[]> {
+    return await this.admin.keys(`${this.base}*`);
+  }
+
+  async close(): Promise<void> {
+    for (const member of this.#members.splice(0)) await member.close();
+    const keys = await this.keys();
+    if (keys.length > 0) await this.admin.del(...keys);
+    this.admin.disconnect();
+  }
+}
