@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
 import { MemoryMap } from "#coordination/local/memory-map.ts";
+import { openLocalCoordination } from "#coordination/local/open.ts";
 import { LocalSessions } from "#coordination/local/sessions.ts";
 import { LocalSlots } from "#coordination/local/slots.ts";
 import { LocalVitals } from "#coordination/local/vitals.ts";
 import type { AccountId } from "#domain/ids.ts";
 import { systemClock } from "#kernel/clock.ts";
+import { describeClaims } from "./claims.contract.ts";
 import { HandClock } from "./hand-clock.ts";
 import { describeSessions } from "./sessions.contract.ts";
 import { describeSlots } from "./slots.contract.ts";
@@ -18,6 +20,7 @@ describeSessions("shared memory", () => {
   const sessions = new LocalSessions(MemoryMap.create(SIZE), 0, clock);
   return { sessions, advance: (ms) => clock.advance(ms) };
 });
+describeClaims("shared memory", () => openLocalCoordination(MemoryMap.create(SIZE).buffer, 0));
 describeVitals("shared memory", () => new LocalVitals(MemoryMap.create(SIZE), 0, systemClock));
 
 test("a table without a free row refuses instead of forgetting to count", async () => {

@@ -1,7 +1,10 @@
 import { afterAll } from "bun:test";
 import { Redis } from "ioredis";
+import { LocalClaims } from "#coordination/local/claims.ts";
 import { MemoryMap } from "#coordination/local/memory-map.ts";
+import { LocalSessions } from "#coordination/local/sessions.ts";
 import { LocalSlots } from "#coordination/local/slots.ts";
+import { LocalVitals } from "#coordination/local/vitals.ts";
 import { keyBase } from "#coordination/redis/keys.ts";
 import { openRedisCoordination, type RedisCoordination } from "#coordination/redis/open.ts";
 import { readRedisUrl } from "#coordination/redis/target.ts";
@@ -24,7 +27,6 @@ export class RedisStage {
   readonly url: string;
   readonly namespace = `test-${process.pid}-${++names}`;
   readonly admin: Redis;
-  nodes = 1;
   readonly #members: RedisMember[] = [];
 
   constructor(url = process.env["TEST_REDIS_URL"]) {
@@ -40,14 +42,19 @@ export class RedisStage {
 
   async member(): Promise<RedisMember> {
     const memory = MemoryMap.create(SIZE);
-    const member = `node-${++names}`;
+    const member = `node-${++names}.0.1`;
     const slots = new LocalSlots(memory, 0, systemClock);
+    const sessions = new LocalSessions(memory, 0, systemClock);
+    const vitals = new LocalVitals(memory, 0, systemClock);
     const opened = await openRedisCoordination({
       target: readRedisUrl(this.url),
       namespace: this.namespace,
       member,
+      predecessor: undefined,
       slots,
-      nodes: () => this.nodes,
+      sessions,
+      vitals,
+      claims: new LocalClaims(slots, vitals, sessions),
       clock: systemClock,
       log: SILENT,
     });

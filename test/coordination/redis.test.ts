@@ -1,7 +1,9 @@
 /** The promises of the ports, kept by Redis. */
+import { describeClaims } from "./claims.contract.ts";
 import { RedisStage } from "./redis-stage.ts";
 import { describeSessions } from "./sessions.contract.ts";
 import { describeSlots } from "./slots.contract.ts";
+import { describeVitals } from "./vitals.contract.ts";
 
 const stage = new RedisStage();
 
@@ -12,3 +14,7 @@ describeSessions("Redis", async () => {
   const { sessions } = await own.member();
   return { sessions, advance: (ms) => own.advance(ms) };
 });
+
+describeVitals("Redis", async () => (await new RedisStage().member()).vitals);
+
+describeClaims("Redis", () => new RedisStage().member());

@@ -15,12 +15,12 @@ function openCircuit(vitals: AccountVitals, nowMs: number): void {
 }
 
 /** The promises of the `VitalsBoard` port, held against one backend in which no account was ever used. */
-export function describeVitals(name: string, open: () => VitalsBoard): void {
+export function describeVitals(name: string, open: () => VitalsBoard | Promise<VitalsBoard>): void {
   let board: VitalsBoard;
   let vitals: AccountVitals;
 
-  beforeEach(() => {
-    board = open();
+  beforeEach(async () => {
+    board = await open();
     vitals = board.of(account);
   });
 

@@ -4,13 +4,16 @@ import type {
   CircuitPolicy,
   CircuitState,
 } from "#coordination/account-vitals.ts";
+import type { AccountFigures, VitalsNews } from "#coordination/vitals-news.ts";
 import { COOLING_REASONS, type CoolingReason } from "#domain/account-event.ts";
 import type { SessionLimit } from "#domain/account-limits.ts";
+import type { AccountId } from "#domain/ids.ts";
 import { ActiveSessions } from "./active-sessions.ts";
 import { Circuit } from "./circuit.ts";
 import type { KeyHash } from "./key-hash.ts";
 import { ROW, VITAL } from "./memory-layout.ts";
 import type { MemoryMap } from "./memory-map.ts";
+import type { VitalsListener } from "./vitals-listener.ts";
 
 /** How much a new sample weighs against all before it. */
 const SAMPLE_WEIGHT = 0.2;
@@ -19,10 +22,12 @@ const MS_PER_MINUTE = 60_000;
 /** Where an account's figures are, and who looks at them. */
 export interface VitalsPlace {
   readonly memory: MemoryMap;
+  readonly account: AccountId;
   readonly row: number;
   readonly thread: number;
   /** Shared by the accounts of a thread, because they are asked about one conversation after the other. */
   readonly hash: KeyHash;
+  readonly listener: VitalsListener;
 }
 
 /**
@@ -52,11 +57,11 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   get inFlight(): number {
-    return this.#cells[this.#rowAt + ROW.held] ?? 0;
+    return (this.#cells[this.#rowAt + ROW.held] ?? 0) + this.#read(VITAL.othersInFlight);
   }
 
   get waiting(): number {
-    return this.#cells[this.#rowAt + ROW.waiting] ?? 0;
+    return (this.#cells[this.#rowAt + ROW.waiting] ?? 0) + this.#read(VITAL.othersWaiting);
   }
 
   get lastUsedMs(): number {
@@ -116,6 +121,12 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   cool(untilMs: number, reason: CoolingReason): boolean {
+    const isLater = this.#cool(untilMs, reason);
+    if (isLater) this.#tell({ kind: "cooled", account: this.#place.account, untilMs, reason });
+    return isLater;
+  }
+
+  #cool(untilMs: number, reason: CoolingReason): boolean {
     return this.#change(() => {
       if (untilMs <= this.#read(VITAL.coolingUntilMs)) return false;
       this.#write(VITAL.coolingReason, COOLING_REASONS.indexOf(reason) + 1);
@@ -145,6 +156,11 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   noteHeadroom(share: number, resetMs: number): void {
+    this.#noteHeadroom(share, resetMs);
+    this.#tell({ kind: "headroom", account: this.#place.account, share, resetMs });
+  }
+
+  #noteHeadroom(share: number, resetMs: number): void {
     this.#change(() => {
       const isOlder = resetMs < this.#read(VITAL.headroomResetMs);
       if (isOlder && share >= this.#read(VITAL.headroom)) return;
@@ -160,6 +176,12 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   succeeded(_nowMs: number, firstTokenMs: number): CircuitChange {
+    const change = this.#succeeded(firstTokenMs);
+    this.#tellCircuit(change);
+    return change;
+  }
+
+  #succeeded(firstTokenMs: number): CircuitChange {
     return this.#change(() => {
       this.#sample(0);
       if (firstTokenMs > 0) {
@@ -172,17 +194,55 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   failed(nowMs: number, policy: CircuitPolicy): CircuitChange {
-    return this.#change(() => {
+    const change = this.#change(() => {
       this.#sample(1);
       return this.#circuit.failed(nowMs, policy);
     });
+    this.#tellCircuit(change);
+    return change;
   }
 
   abstained(): void {
-    if (this.#circuit.isProber) this.#change(() => this.#circuit.endProbe());
+    if (!this.#circuit.isProber) return;
+    this.#change(() => this.#circuit.endProbe());
+    this.#place.listener.onProbeEnd?.(this.#place.account);
   }
 
   recover(): void {
+    this.#recover();
+    this.#tell({ kind: "recovered", account: this.#place.account });
+  }
+
+  /** Takes over what has changed at another node. */
+  apply(news: VitalsNews): void {
+    if (news.kind === "cooled") this.#cool(news.untilMs, news.reason);
+    else if (news.kind === "headroom") this.#noteHeadroom(news.share, news.resetMs);
+    else if (news.kind === "circuit") this.#change(() => this.#circuit.adopt(news));
+    else if (news.kind === "recovered") this.#recover();
+  }
+
+  /** Takes over how many requests all nodes have sent in this minute. */
+  noteRequests(requests: number, nowMs: number): void {
+    const minute = Math.floor(nowMs / MS_PER_MINUTE);
+    this.#change(() => {
+      const known = this.#read(VITAL.minute) === minute ? this.#read(VITAL.requests) : 0;
+      this.#write(VITAL.minute, minute);
+      this.#write(VITAL.requests, Math.max(known, requests));
+    });
+  }
+
+  /** Takes over how all nodes together use the account; what this node holds is part of it. */
+  noteFigures({ inFlight, waiting, lastUsedMs, requests }: AccountFigures, nowMs: number): void {
+    if (requests > 0) this.noteRequests(requests, nowMs);
+    this.#change(() => {
+      const own = this.#cells[this.#rowAt + ROW.held] ?? 0;
+      this.#write(VITAL.othersInFlight, Math.max(0, inFlight - own));
+      this.#write(VITAL.othersWaiting, waiting);
+      this.#write(VITAL.lastUsedMs, Math.max(this.#read(VITAL.lastUsedMs), lastUsedMs));
+    });
+  }
+
+  #recover(): void {
     this.#change(() => {
       this.#circuit.close();
       this.#write(VITAL.coolingUntilMs, 0);
@@ -207,6 +267,15 @@ export class LocalAccountVitals implements AccountVitals {
 
   wouldAdmitSession(sessionKey: string, limit: SessionLimit, nowMs: number): boolean {
     return this.#active.wouldAdmit(this.#place.hash.take(sessionKey), limit, nowMs);
+  }
+
+  #tell(news: VitalsNews): void {
+    this.#place.listener.onNews?.(news);
+  }
+
+  #tellCircuit(change: CircuitChange): void {
+    if (change !== "none")
+      this.#tell({ kind: "circuit", account: this.#place.account, ...this.#circuit.times });
   }
 
   /** Counts an attempt; `outcome` is 1 for a failure. */

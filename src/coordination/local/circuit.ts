@@ -55,6 +55,20 @@ export class Circuit {
     return "opened";
   }
 
+  /** Until when it is open, 0 for closed, and for how long it was opened. */
+  get times(): { readonly openUntilMs: number; readonly openForMs: number } {
+    return { openUntilMs: this.#read("openUntilMs"), openForMs: this.#read("openForMs") };
+  }
+
+  /** Takes over how another node has found it; whoever probes goes on. */
+  adopt({ openUntilMs, openForMs }: { readonly openUntilMs: number; readonly openForMs: number }): void {
+    if (openUntilMs === 0) this.close();
+    else if (openUntilMs > this.#read("openUntilMs")) {
+      this.#write("openForMs", openForMs);
+      this.#write("openUntilMs", openUntilMs);
+    }
+  }
+
   /** Gives the right to probe back if this thread has it. */
   endProbe(): void {
     if (!this.isProber) return;

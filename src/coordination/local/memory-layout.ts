@@ -59,7 +59,8 @@ export const ENTRY_CELLS = 6;
 
 /**
  * Numbers of an account's figures. Zeros are those of an account that was never used. The first line of the
- * cache has what choosing reads. `coolingReason` is its place among the reasons + 1, `prober` a thread's
+ * cache has what choosing reads; what others have in flight and in line is of other nodes, as far as it is known.
+ * `coolingReason` is its place among the reasons + 1, `prober` a thread's
  * number + 1, `activeBlock` a block's number + 1.
  */
 export const VITAL = {
@@ -68,8 +69,8 @@ export const VITAL = {
   lastUsedMs: 2,
   headroom: 3,
   headroomResetMs: 4,
-  minute: 5,
-  requests: 6,
+  othersInFlight: 5,
+  othersWaiting: 6,
   activeBlock: 7,
   coolingReason: 8,
   firstTokenMs: 9,
@@ -84,6 +85,8 @@ export const VITAL = {
   stalls: 18,
   stallsSinceMs: 19,
   activeUsed: 20,
+  minute: 21,
+  requests: 22,
 } as const;
 const VITAL_CELLS = 48;
 

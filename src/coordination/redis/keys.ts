@@ -17,8 +17,8 @@ export const BEAT_MS = 2_000;
 const KEY = {
   /** Sorted set: members by when they were last heard of. A member is one thread of one node, from start to end. */
   members: ":members",
-  /** Sorted set: nodes by when they were last heard of. */
-  nodes: ":nodes",
+  /** String: the member that looks after the others. */
+  leader: ":leader",
   /** Hash of a member: its leases, those that wait included, and whose slots they are of. */
   leases: ":leases:",
   /** Sorted set of a holder: leases that have a slot, by when they got it. */
@@ -29,6 +29,16 @@ const KEY = {
   terms: ":terms:",
   /** String of a conversation: the account that it is bound to. */
   bound: ":bound:",
+  /** Sorted set: accounts by when they were last used. */
+  used: ":used",
+  /** String of an account and a minute: how many requests it got. */
+  minute: ":minute:",
+  /** Sorted set of an account: its active conversations, by when they were last seen. */
+  active: ":active:",
+  /** String of an account: the member that may find out whether it has recovered. */
+  probe: ":probe:",
+  /** Hash: what was last told of accounts' rests and circuits. */
+  news: ":news",
 } as const;
 
 /** Channels, behind the base of all keys. */
@@ -41,6 +51,18 @@ const CHANNEL = {
 
 /** Said to all members when Redis has forgotten one that it knew. */
 export const FLUSHED = "flushed";
+
+/** How accounts are used, and by how many nodes, told to all members: what such a message begins with. */
+export const FIGURES = "figures ";
+/** What is new about accounts, told to all members: what such a message begins with. */
+export const NEWS = "news ";
+
+/** A leader that has been silent for this long is followed by another, in milliseconds. */
+const LEADER_MS = 3_000;
+/** Accounts that nobody has used for this long are not told of, in milliseconds. */
+const USED_KEPT_MS = 600_000;
+/** How long the requests of a minute are kept, in milliseconds. */
+const MINUTE_KEPT_MS = 120_000;
 
 /** Holders' terms are forgotten when nothing has asked for them for this long, in milliseconds. */
 const TERMS_MS = 86_400_000;
@@ -55,6 +77,10 @@ export const LAYOUT_AS_LUA = [
   `local DEAD_MS = ${DEAD_MS}`,
   `local TERMS_MS = ${TERMS_MS}`,
   `local TICKETS_PER_MS = ${TICKETS_PER_MS}`,
+  `local LEADER_MS = ${LEADER_MS}`,
+  `local USED_KEPT_MS = ${USED_KEPT_MS}`,
+  `local MINUTE_KEPT_MS = ${MINUTE_KEPT_MS}`,
+  `local FIGURES = '${FIGURES}'`,
   `local FLUSHED = '${FLUSHED}'`,
 ].join("\n");
 

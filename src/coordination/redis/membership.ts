@@ -1,10 +1,19 @@
-import type { Lease } from "#kernel/lease.ts";
+import type { Holder } from "#coordination/slots.ts";
+import { type Lease, leaseOf } from "#kernel/lease.ts";
 import type { Log } from "#kernel/log.ts";
 import { BEAT_MS, FLUSHED } from "./keys.ts";
 import type { Argument, RedisLink } from "./link.ts";
 
 /** How often those who wait look whether they have missed their call, in milliseconds. */
 const RECHECK_MS = 1_000;
+
+/** How Redis calls the kinds of holders. */
+const KIND = { user: "u", account: "a", turn: "t" } as const;
+
+/** How Redis calls a holder. */
+export function holderName({ kind, id }: Holder): string {
+  return `${KIND[kind]}${id}`;
+}
 
 /** One that waits in a line at Redis. */
 export interface Waiter {
@@ -82,14 +91,19 @@ export class Membership {
     this.#early.delete(lease);
   }
 
-  /** A lease is held, by Redis' word or while Redis cannot be asked. `local` is what it is in this node. */
-  hold(lease: string, holder: string, local: Lease): void {
+  /** A lease is held, by Redis' word; `local` is what it is in this node. Gives what both are given back with. */
+  hold(lease: string, holder: Holder, local: Lease): Lease {
     this.forget(lease);
-    this.#held.set(lease, { holder, local });
+    this.#held.set(lease, { holder: holderName(holder), local });
+    return leaseOf(() => this.#release(lease));
   }
 
-  /** Gives a held lease back, here and at Redis. */
-  release(lease: string): void {
+  /** A lease that this node has granted while Redis could not be asked. Redis is told of it when it returns. */
+  adopt(holder: Holder, local: Lease): Lease {
+    return this.hold(this.nextLease(), holder, local);
+  }
+
+  #release(lease: string): void {
     const held = this.#held.get(lease);
     if (held === undefined) return;
     this.#held.delete(lease);

@@ -4,12 +4,18 @@ import bind from "./scripts/bind.lua" with { type: "text" };
 import boundTo from "./scripts/bound-to.lua" with { type: "text" };
 import bury from "./scripts/bury.lua" with { type: "text" };
 import busyness from "./scripts/busyness.lua" with { type: "text" };
+import claim from "./scripts/claim.lua" with { type: "text" };
 import dropBindings from "./scripts/drop-bindings.lua" with { type: "text" };
+import endProbe from "./scripts/end-probe.lua" with { type: "text" };
 import enter from "./scripts/enter.lua" with { type: "text" };
+import forgetNews from "./scripts/forget-news.lua" with { type: "text" };
 import join from "./scripts/join.lua" with { type: "text" };
+import lead from "./scripts/lead.lua" with { type: "text" };
 import leave from "./scripts/leave.lua" with { type: "text" };
+import readNews from "./scripts/read-news.lua" with { type: "text" };
 import rules from "./scripts/rules.lua" with { type: "text" };
 import setLimit from "./scripts/set-limit.lua" with { type: "text" };
+import tellNews from "./scripts/tell-news.lua" with { type: "text" };
 import unbind from "./scripts/unbind.lua" with { type: "text" };
 import whereabouts from "./scripts/whereabouts.lua" with { type: "text" };
 
@@ -19,11 +25,17 @@ const BODIES = {
   boundTo,
   bury,
   busyness,
+  claim,
   dropBindings,
+  endProbe,
   enter,
+  forgetNews,
   join,
+  lead,
   leave,
+  readNews,
   setLimit,
+  tellNews,
   unbind,
   whereabouts,
 } as const;

@@ -14,14 +14,19 @@ interface Foretold {
   readonly until: number;
 }
 
-/** Which account serves a conversation, for all nodes. While Redis cannot be asked, nobody is bound. */
+/**
+ * Which account serves a conversation, for all nodes. While Redis cannot be asked, this node goes by the bindings that
+ * it has made itself.
+ */
 export class RedisSessions implements SessionBindings {
   readonly #link: RedisLink;
+  readonly #local: SessionBindings;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #foretold = new Map<string, Foretold>();
 
-  constructor(link: RedisLink, clock: Pick<Clock, "monotonic">) {
+  constructor(link: RedisLink, local: SessionBindings, clock: Pick<Clock, "monotonic">) {
     this.#link = link;
+    this.#local = local;
     this.#clock = clock;
   }
 
@@ -30,18 +35,27 @@ export class RedisSessions implements SessionBindings {
     const foretold = this.#foretold.get(place);
     this.#foretold.delete(place);
     if (foretold !== undefined && this.#clock.monotonic() < foretold.until) return foretold.account;
-    return this.#link.isUp ? this.#lookUp(place) : undefined;
+    return this.#link.isUp ? this.#lookUp(session, place) : this.#local.find(session);
   }
 
   bind(session: Session, account: AccountId, ttlMs: number): void {
+    this.bindHere(session, account, ttlMs);
     this.#link.tell("bind", this.placeOf(session), account, ttlMs);
   }
 
+  /** Notes in this node what Redis has bound. */
+  bindHere(session: Session, account: AccountId, ttlMs: number): void {
+    this.#local.bind(session, account, ttlMs);
+  }
+
   unbind(session: Session, account: AccountId): void {
+    this.#local.unbind(session, account);
     this.#link.tell("unbind", this.placeOf(session), account);
   }
 
-  async flush({ groupId, accountId }: BindingFilter): Promise<number> {
+  async flush(filter: BindingFilter): Promise<number> {
+    await this.#local.flush(filter);
+    const { groupId, accountId } = filter;
     let dropped = 0;
     let cursor = "0";
     do {
@@ -66,11 +80,11 @@ export class RedisSessions implements SessionBindings {
     return `${groupId}:${Bun.hash.xxHash64(sessionKey).toString(36)}`;
   }
 
-  async #lookUp(place: string): Promise<AccountId | undefined> {
+  async #lookUp(session: Session, place: string): Promise<AccountId | undefined> {
     try {
       return accountOf((await this.#link.ask("boundTo", place)) as string);
     } catch {
-      return undefined;
+      return await this.#local.find(session);
     }
   }
 }

@@ -1,18 +1,10 @@
 import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
 import type { Clock } from "#kernel/clock.ts";
-import { type Lease, leaseOf } from "#kernel/lease.ts";
+import type { Lease } from "#kernel/lease.ts";
 import type { Argument, RedisLink } from "./link.ts";
-import type { Membership } from "./membership.ts";
-import type { NodeSlots } from "./node-slots.ts";
+import { holderName, type Membership } from "./membership.ts";
+import type { NodeSlots } from "./node.ts";
 import type { RedisSessions } from "./sessions.ts";
-
-/** How Redis calls the kinds of holders. */
-const KIND = { user: "u", account: "a", turn: "t" } as const;
-
-/** How Redis calls a holder. */
-function holderName({ kind, id }: Holder): string {
-  return `${KIND[kind]}${id}`;
-}
 
 /** What slots at Redis work with. */
 export interface RedisSlotsParts {
@@ -90,8 +82,7 @@ export class RedisSlots implements Slots {
       membership.leave(lease);
       return undefined;
     }
-    membership.hold(lease, holderName(holder), noted);
-    return leaseOf(() => membership.release(lease));
+    return membership.hold(lease, holder, noted);
   }
 
   /** Undefined: Redis was lost on the way. */
@@ -170,7 +161,7 @@ export class RedisSlots implements Slots {
     this.#waitingHere.add(moving);
     const answer = await local.acquire({
       holder: request.holder,
-      limit: this.#shareOf(request.limit),
+      limit: request.limit === 0 ? 0 : shareOf(request.limit, this.#parts.nodes()),
       waitersMax: request.waitersMax,
       waitMsMax: this.#leftMs(ask),
       signal: moving.signal,
@@ -179,15 +170,8 @@ export class RedisSlots implements Slots {
     this.#waitingHere.delete(moving);
     request.signal.removeEventListener("abort", onAbort);
     if (!answer.granted) return answer.refusal === "gone" && !request.signal.aborted ? undefined : answer;
-    const lease = membership.nextLease();
-    membership.hold(lease, holderName(request.holder), answer.lease);
     const waitedMs = ask.hasWaited ? this.#parts.clock.monotonic() - ask.startedAt : 0;
-    return { granted: true, lease: leaseOf(() => membership.release(lease)), waitedMs };
-  }
-
-  /** What this node may use of a limit while it cannot ask: an equal part, and at least one. */
-  #shareOf(limit: number): number {
-    return limit === 0 ? 0 : Math.max(1, Math.floor(limit / Math.max(1, this.#parts.nodes())));
+    return { granted: true, lease: membership.adopt(request.holder, answer.lease), waitedMs };
   }
 
   #leftMs({ request, startedAt }: Ask): number {
@@ -198,6 +182,11 @@ export class RedisSlots implements Slots {
     if (!ask.hasWaited) ask.request.onWait?.();
     ask.hasWaited = true;
   }
+}
+
+/** What one of so many nodes may use of a limit while it cannot ask the others: an equal part, and at least one. */
+export function shareOf(limit: number, nodes: number): number {
+  return Math.max(1, Math.floor(limit / Math.max(1, nodes)));
 }
 
 const NEVER = new AbortController();

@@ -83,3 +83,35 @@ local function has_room(holder, limit)
   if redis.call('EXISTS', key('line', holder)) == 1 then return false end
   return limit == 0 or redis.call('ZCARD', key('held', holder)) < limit
 end
+
+-- How many nodes live. A member is named after its node: node.thread.life.
+local function count_nodes(now)
+  local seen = {}
+  local count = 0
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('members'), '(' .. (now - DEAD_MS), '+inf')) do
+    local node = string.match(member, '^[^.]+')
+    if not seen[node] then
+      seen[node] = true
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- Gives back leases of dead members, or of the one that is named, and says how many.
+local function bury_dead(now, most, named)
+  local left = most
+  local dead = named and { named }
+    or redis.call('ZRANGEBYSCORE', key('members'), '-inf', now - DEAD_MS, 'LIMIT', 0, 16)
+  for _, member in ipairs(dead) do
+    redis.call('ZADD', key('members'), 'XX', 0, member)
+    local leases = redis.call('HGETALL', key('leases', member))
+    for index = 1, #leases, 2 do
+      if left == 0 then return most end
+      take_back(leases[index], leases[index + 1], now)
+      left = left - 1
+    end
+    redis.call('ZREM', key('members'), member)
+  end
+  return most - left
+end
