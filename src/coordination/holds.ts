@@ -109,3 +109,17 @@ export interface Holds {
   recount(costs: Iterable<PurseCost>): void | Promise<void>;
   status(purse: Purse): PurseStatus | Promise<PurseStatus>;
 }
+
+/** What a node goes by when it decides on its own while other nodes have some of the purse as well. */
+export interface HoldTerms {
+  /** What they hold and have not booked, in nano-dollars; `-Infinity` where somebody else has granted it. */
+  readonly othersNanos: number;
+  /** Among so many nodes is divided what is free. */
+  readonly sharers: number;
+}
+
+/** A hold that one node has noted. */
+export interface NodeHold extends Hold {
+  extend(growth: HoldGrowth, terms?: HoldTerms): boolean;
+  settle(costNanos: number): void;
+}

@@ -16,7 +16,8 @@ const books = { availableNanos: 100, revision: 1 };
 
 describeHolds("shared memory", (clock) => {
   const memory = MemoryMap.create(SIZE);
-  return new LocalHolds({ memory, thread: 0, clock, onExpired: () => undefined });
+  const holds = new LocalHolds({ memory, thread: 0, clock, onExpired: () => undefined });
+  return { holds, advance: (ms) => clock.advance(ms) };
 });
 
 function twoViews(size: Partial<typeof SIZE> = {}) {

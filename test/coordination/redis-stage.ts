@@ -1,6 +1,7 @@
 import { afterAll } from "bun:test";
 import { Redis } from "ioredis";
 import { LocalClaims } from "#coordination/local/claims.ts";
+import { LocalHolds } from "#coordination/local/holds.ts";
 import { MemoryMap } from "#coordination/local/memory-map.ts";
 import { LocalSessions } from "#coordination/local/sessions.ts";
 import { LocalSlots } from "#coordination/local/slots.ts";
@@ -8,7 +9,7 @@ import { LocalVitals } from "#coordination/local/vitals.ts";
 import { keyBase } from "#coordination/redis/keys.ts";
 import { openRedisCoordination, type RedisCoordination } from "#coordination/redis/open.ts";
 import { readRedisUrl } from "#coordination/redis/target.ts";
-import { systemClock } from "#kernel/clock.ts";
+import { type Clock, systemClock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -40,8 +41,7 @@ export class RedisStage {
     return keyBase(this.namespace);
   }
 
-  async member(): Promise<RedisMember> {
-    const memory = MemoryMap.create(SIZE);
+  async member(clock: Clock = systemClock, memory = MemoryMap.create(SIZE)): Promise<RedisMember> {
     const member = `node-${++names}.0.1`;
     const slots = new LocalSlots(memory, 0, systemClock);
     const sessions = new LocalSessions(memory, 0, systemClock);
@@ -55,7 +55,9 @@ export class RedisStage {
       sessions,
       vitals,
       claims: new LocalClaims(slots, vitals, sessions),
-      clock: systemClock,
+      holds: new LocalHolds({ memory, thread: 0, clock, onExpired: () => undefined }),
+      owners: [member],
+      clock,
       log: SILENT,
     });
     const made = { ...opened, member, memory };
@@ -66,8 +68,11 @@ export class RedisStage {
   /** Makes everything that ends some time end so much sooner. */
   async advance(ms: number): Promise<void> {
     for (const key of await this.keys()) {
+      if (key.includes(":ends:")) {
+        for (const lease of await this.admin.zrange(key, 0, -1)) await this.admin.zincrby(key, -ms, lease);
+      }
       const left = await this.admin.pttl(key);
-      if (left >= 0) await this.admin.pexpire(key, left - ms);
+      if (left >= 0) await this.admin.pexpire(key, String(left - ms));
     }
   }
 

@@ -4,6 +4,8 @@ import type {
   HoldGrowth,
   HoldRequest,
   Holds,
+  HoldTerms,
+  NodeHold,
   Purse,
   PurseBooks,
   PurseCost,
@@ -18,6 +20,13 @@ import { PurseRows } from "./purse-rows.ts";
 const KINDS = 8;
 /** How often a thread looks for holds of its own that have expired, in milliseconds. */
 const SWEEP_MS = 1_000;
+
+/** Nobody else has anything of the purse. */
+const ALONE: HoldTerms = { othersNanos: 0, sharers: 1 };
+
+type LocalHoldAnswer =
+  | Exclude<HoldAnswer, { granted: true }>
+  | { readonly granted: true; readonly hold: NodeHold };
 
 /** Told of a hold that was not settled in time, once for each. */
 export type OnHoldExpired = (hold: Pick<Hold, "requestId" | "purse" | "amountNanos">) => void;
@@ -61,7 +70,8 @@ export class LocalHolds implements Holds {
     }
   }
 
-  take(request: HoldRequest): HoldAnswer {
+  /** `terms` say what other nodes have of the purse; without them there are none. */
+  take(request: HoldRequest, terms: HoldTerms = ALONE): LocalHoldAnswer {
     const { amountNanos, expiresAtMs } = request;
     checkAmount(amountNanos);
     const nowMs = this.#clock.now();
@@ -76,7 +86,7 @@ export class LocalHolds implements Holds {
     const missing = this.#memory.locked(row, this.#thread, () => {
       if (amountNanos > 0) {
         purses.show(row, request.books);
-        const freeNanos = this.#freeFor(row, amountNanos, nowMs);
+        const freeNanos = this.#freeFor(row, amountNanos, nowMs, terms);
         if (amountNanos > freeNanos) return { freeNanos, heldNanos: purses.heldNanos(row) };
       }
       purses.notePlace(this.#thread, place);
@@ -125,8 +135,24 @@ export class LocalHolds implements Holds {
     }));
   }
 
+  /** What this thread answers for, of a purse, in nano-dollars. */
+  shareOf(purse: Purse): number {
+    const row = this.#rowOf(purse);
+    return row === undefined ? 0 : this.#purses.shareOf(row, this.#thread);
+  }
+
+  /** All that this thread answers for. */
+  costs(): readonly PurseCost[] {
+    const costs: PurseCost[] = [];
+    for (let row = 0; row < this.#memory.rowsUsed; row++) {
+      const costNanos = this.#memory.isPurse(row) ? this.#purses.shareOf(row, this.#thread) : 0;
+      if (costNanos > 0) costs.push({ purse: this.#memory.purseAt(row), costNanos });
+    }
+    return costs;
+  }
+
   /** Makes one of this thread's holds larger; called by the hold. */
-  extend(hold: LocalHold, growth: HoldGrowth): boolean {
+  extend(hold: LocalHold, growth: HoldGrowth, terms: HoldTerms): boolean {
     const { moreNanos, books, overdraftNanos, expiresAtMs } = growth;
     checkAmount(moreNanos);
     const { row, place } = hold;
@@ -135,7 +161,8 @@ export class LocalHolds implements Holds {
     return this.#memory.locked(row, this.#thread, () => {
       purses.show(row, books);
       if (!purses.has(row, place) || hold.expiresAtMs <= nowMs) return false;
-      if (moreNanos > 0 && moreNanos > this.#freeFor(row, moreNanos, nowMs) + overdraftNanos) return false;
+      const isAsking = moreNanos > 0;
+      if (isAsking && moreNanos > this.#freeFor(row, moreNanos, nowMs, terms) + overdraftNanos) return false;
       purses.grow(row, place, moreNanos, expiresAtMs);
       return true;
     });
@@ -157,11 +184,11 @@ export class LocalHolds implements Holds {
   }
 
   /** What is free, once a purse that has too little left has lost the holds on it that have expired. */
-  #freeFor(row: number, amountNanos: number, nowMs: number): number {
-    const freeNanos = this.#purses.freeNanos(row);
+  #freeFor(row: number, amountNanos: number, nowMs: number, { othersNanos, sharers }: HoldTerms): number {
+    const freeNanos = Math.floor((this.#purses.freeNanos(row) - othersNanos) / sharers);
     if (amountNanos <= freeNanos) return freeNanos;
     this.#purses.expire(row, nowMs);
-    return this.#purses.freeNanos(row);
+    return Math.floor((this.#purses.freeNanos(row) - othersNanos) / sharers);
   }
 
   /** Ends this thread's holds that have expired, so that their places can be used again. */
@@ -197,7 +224,7 @@ export class LocalHolds implements Holds {
 }
 
 /** A hold of this thread. It knows its place until that may be another's. */
-class LocalHold implements Hold {
+class LocalHold implements NodeHold {
   readonly requestId: string;
   readonly purse: Purse;
   readonly row: number;
@@ -219,8 +246,8 @@ class LocalHold implements Hold {
     this.place = place;
   }
 
-  extend(growth: HoldGrowth): boolean {
-    if (this.isLetGo || !this.#holds.extend(this, growth)) return false;
+  extend(growth: HoldGrowth, terms: HoldTerms = ALONE): boolean {
+    if (this.isLetGo || !this.#holds.extend(this, growth, terms)) return false;
     this.amountNanos += growth.moreNanos;
     this.expiresAtMs = Math.max(this.expiresAtMs, growth.expiresAtMs);
     return true;

@@ -1,3 +1,4 @@
+import type { Purse } from "#coordination/holds.ts";
 import { lockCell, seizeCell, tryLockCell, unlockCell } from "./cell-lock.ts";
 import {
   createMemory,
@@ -19,6 +20,8 @@ export const ENTRY_HELD = 2;
 export const HOLDER_KIND = { user: 1, account: 2, turn: 3 } as const;
 /** What the kinds of purses are called in a row; all are above those of holders. */
 export const PURSE_KIND = { user: 4, key: 5, subscription: 6 } as const;
+
+const PURSE_KINDS = ["user", "key", "subscription"] as const;
 
 /** Far enough from one kind to the next that the same id of both does not look in the same place. */
 const KIND_STEP = 0x3c6ef3;
@@ -143,6 +146,13 @@ export class MemoryMap {
   /** Whether a row is a purse's, and not a holder's. */
   isPurse(row: number): boolean {
     return this.readRow(row, "kind") >= PURSE_KIND.user;
+  }
+
+  /** The purse that a purse's row is of. */
+  purseAt(row: number): Purse {
+    const kind = this.readRow(row, "kind");
+    const id = this.readRow(row, "idHigh") * 2 ** 32 + (this.readRow(row, "idLow") >>> 0);
+    return { kind: PURSE_KINDS.find((name) => PURSE_KIND[name] === kind) ?? "user", id };
   }
 
   /** The row of a holder or a purse, made when there is none; undefined when the table is full. */

@@ -37,6 +37,16 @@ const KEY = {
   active: ":active:",
   /** String of an account: the member that may find out whether it has recovered. */
   probe: ":probe:",
+  /** Hash of a purse: what the books say, and the sums of what is held and of what is not booked. */
+  purse: ":purse:",
+  /** Hash of a purse: holds and their amounts. */
+  holds: ":holds:",
+  /** Sorted set of a purse: holds by when they end. */
+  ends: ":ends:",
+  /** Hash of a purse: who answers for how much that is not booked. */
+  shares: ":shares:",
+  /** Set of one who answers for costs: the purses that they are of. */
+  answers: ":answers:",
   /** Hash: what was last told of accounts' rests and circuits. */
   news: ":news",
 } as const;
@@ -64,6 +74,9 @@ const USED_KEPT_MS = 600_000;
 /** How long the requests of a minute are kept, in milliseconds. */
 const MINUTE_KEPT_MS = 120_000;
 
+/** Stands before a purse where otherwise a holder is named. */
+const PURSE_MARK = "$";
+
 /** Holders' terms are forgotten when nothing has asked for them for this long, in milliseconds. */
 const TERMS_MS = 86_400_000;
 
@@ -80,6 +93,7 @@ export const LAYOUT_AS_LUA = [
   `local LEADER_MS = ${LEADER_MS}`,
   `local USED_KEPT_MS = ${USED_KEPT_MS}`,
   `local MINUTE_KEPT_MS = ${MINUTE_KEPT_MS}`,
+  `local PURSE = '${PURSE_MARK}'`,
   `local FIGURES = '${FIGURES}'`,
   `local FLUSHED = '${FLUSHED}'`,
 ].join("\n");

@@ -1,4 +1,14 @@
 import type { AccountVitals, VitalsBoard } from "#coordination/account-vitals.ts";
+import type {
+  HoldAnswer,
+  HoldRequest,
+  Holds,
+  HoldTerms,
+  NodeHold,
+  Purse,
+  PurseCost,
+  PurseStatus,
+} from "#coordination/holds.ts";
 import type { Holder, Slots } from "#coordination/slots.ts";
 import type { AccountFigures, VitalsNews } from "#coordination/vitals-news.ts";
 import type { AccountId } from "#domain/ids.ts";
@@ -23,4 +33,19 @@ export interface NodeVitals extends VitalsBoard {
   noteRequests(account: AccountId, requests: number, nowMs: number): void;
   /** How all nodes together use an account. */
   noteFigures(figures: AccountFigures, nowMs: number): void;
+}
+
+/** Holds of one node, which also take down what somebody else has granted. */
+export interface NodeHolds extends Holds {
+  take(
+    request: HoldRequest,
+    terms?: HoldTerms,
+  ): Exclude<HoldAnswer, { granted: true }> | { readonly granted: true; readonly hold: NodeHold };
+  booked(...told: Parameters<Holds["booked"]>): void;
+  recount(costs: Iterable<PurseCost>): void;
+  status(purse: Purse): PurseStatus;
+  /** What this thread answers for, of a purse, in nano-dollars. */
+  shareOf(purse: Purse): number;
+  /** All that this thread answers for. */
+  costs(): readonly PurseCost[];
 }

@@ -1,16 +1,18 @@
 import type { AccountClaims } from "#coordination/account-claims.ts";
 import type { VitalsBoard } from "#coordination/account-vitals.ts";
+import type { Holds } from "#coordination/holds.ts";
 import type { SessionBindings } from "#coordination/session-bindings.ts";
 import type { Slots } from "#coordination/slots.ts";
 import type { Clock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
 import { RedisClaims } from "./claims.ts";
+import { RedisHolds } from "./holds.ts";
 import { allChannel, keyBase, wakeChannel } from "./keys.ts";
 import { Leadership } from "./leadership.ts";
 import { RedisLink } from "./link.ts";
 import { Membership } from "./membership.ts";
 import { NewsExchange } from "./news.ts";
-import type { NodeSlots, NodeVitals } from "./node.ts";
+import type { NodeHolds, NodeSlots, NodeVitals } from "./node.ts";
 import { RedisSessions } from "./sessions.ts";
 import { RedisSlots } from "./slots.ts";
 import type { RedisTarget } from "./target.ts";
@@ -35,6 +37,9 @@ export interface RedisParts {
   readonly sessions: SessionBindings;
   readonly vitals: NodeVitals;
   readonly claims: AccountClaims;
+  readonly holds: NodeHolds;
+  /** Who this thread answers for costs as, in every life; first its own name, then those it has taken over. */
+  readonly owners: readonly [string, ...string[]];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,6 +50,7 @@ export interface RedisCoordination {
   readonly sessions: SessionBindings;
   readonly vitals: VitalsBoard;
   readonly claims: AccountClaims;
+  readonly holds: Holds;
   readonly link: RedisLink;
   close(): Promise<void>;
 }
@@ -58,7 +64,11 @@ export async function openRedisCoordination(parts: RedisParts): Promise<RedisCoo
   const { target, namespace, member, clock, log, vitals } = parts;
   const base = keyBase(namespace);
   const news = new NewsExchange({ vitals, member, clock });
-  const membership = new Membership({ member, log, onJoin: (link) => news.catchUp(link) });
+  const membership = new Membership({ member, log, onJoin: (link) => restate(link) });
+  const restate = async (link: RedisLink): Promise<void> => {
+    await holds.restate(link);
+    await news.catchUp(link);
+  };
   const link: RedisLink = new RedisLink({
     target,
     base,
@@ -78,6 +88,8 @@ export async function openRedisCoordination(parts: RedisParts): Promise<RedisCoo
   const nodes = (): number => news.nodes;
   const sessions = new RedisSessions(link, parts.sessions, clock);
   const slots = new RedisSlots({ link, membership, local: parts.slots, sessions, nodes, clock });
+  const { owners } = parts;
+  const holds = new RedisHolds({ link, membership, local: parts.holds, owners, nodes, clock });
   const claims = new RedisClaims({ link, membership, slots, sessions, vitals, local: parts.claims, nodes });
   await link.open(OPEN_MS_MAX);
   if (parts.predecessor !== undefined) link.tell("bury", parts.predecessor, BURIED_MAX);
@@ -90,6 +102,7 @@ export async function openRedisCoordination(parts: RedisParts): Promise<RedisCoo
     sessions,
     vitals,
     claims,
+    holds,
     link,
     close: async () => {
       leadership.stop();

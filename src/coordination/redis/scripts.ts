@@ -1,4 +1,5 @@
 import { LAYOUT_AS_LUA } from "./keys.ts";
+import accountFor from "./scripts/account-for.lua" with { type: "text" };
 import beat from "./scripts/beat.lua" with { type: "text" };
 import bind from "./scripts/bind.lua" with { type: "text" };
 import boundTo from "./scripts/bound-to.lua" with { type: "text" };
@@ -9,17 +10,22 @@ import dropBindings from "./scripts/drop-bindings.lua" with { type: "text" };
 import endProbe from "./scripts/end-probe.lua" with { type: "text" };
 import enter from "./scripts/enter.lua" with { type: "text" };
 import forgetNews from "./scripts/forget-news.lua" with { type: "text" };
+import grow from "./scripts/grow.lua" with { type: "text" };
 import join from "./scripts/join.lua" with { type: "text" };
 import lead from "./scripts/lead.lua" with { type: "text" };
 import leave from "./scripts/leave.lua" with { type: "text" };
+import purseStatus from "./scripts/purse-status.lua" with { type: "text" };
 import readNews from "./scripts/read-news.lua" with { type: "text" };
+import restate from "./scripts/restate.lua" with { type: "text" };
 import rules from "./scripts/rules.lua" with { type: "text" };
+import setAside from "./scripts/set-aside.lua" with { type: "text" };
 import setLimit from "./scripts/set-limit.lua" with { type: "text" };
 import tellNews from "./scripts/tell-news.lua" with { type: "text" };
 import unbind from "./scripts/unbind.lua" with { type: "text" };
 import whereabouts from "./scripts/whereabouts.lua" with { type: "text" };
 
 const BODIES = {
+  accountFor,
   beat,
   bind,
   boundTo,
@@ -30,10 +36,14 @@ const BODIES = {
   endProbe,
   enter,
   forgetNews,
+  grow,
   join,
   lead,
   leave,
+  purseStatus,
   readNews,
+  restate,
+  setAside,
   setLimit,
   tellNews,
   unbind,

@@ -71,8 +71,14 @@ local function grant_next(holder, now)
   end
 end
 
--- Takes a lease back, whether it has a slot or waits for one.
+local drop_hold
+
+-- Takes a lease back, whether it has a slot or waits for one, or is a hold on a purse.
 local function take_back(lease, holder, now)
+  if string.sub(holder, 1, #PURSE) == PURSE then
+    drop_hold(lease, string.sub(holder, #PURSE + 1))
+    return
+  end
   redis.call('HDEL', key('leases', member_of(lease)), lease)
   redis.call('ZREM', key('line', holder), lease)
   if redis.call('ZREM', key('held', holder), lease) == 1 then grant_next(holder, now) end
@@ -114,4 +120,69 @@ local function bury_dead(now, most, named)
     redis.call('ZREM', key('members'), member)
   end
   return most - left
+end
+
+-- Money, in nano-dollars: whole numbers, exact up to 2^53.
+local function exact(nanos)
+  return string.format('%.0f', nanos)
+end
+
+local function purse_number(purse, field)
+  return tonumber(redis.call('HGET', key('purse', purse), field) or '0')
+end
+
+local function add_to_purse(purse, field, nanos)
+  if nanos ~= 0 then redis.call('HINCRBY', key('purse', purse), field, exact(nanos)) end
+end
+
+-- Takes over the books if none newer are known. Of the same revision the later word counts.
+local function show_books(purse, available, revision)
+  if tonumber(revision) < purse_number(purse, 'revision') then return end
+  redis.call('HSET', key('purse', purse), 'available', available, 'revision', revision)
+end
+
+local function free_nanos(purse)
+  local fields = redis.call('HMGET', key('purse', purse), 'available', 'unbooked', 'held')
+  return tonumber(fields[1] or '0') - tonumber(fields[2] or '0') - tonumber(fields[3] or '0')
+end
+
+local function put_hold(lease, purse, amount, ends)
+  redis.call('HSET', key('holds', purse), lease, exact(amount))
+  redis.call('ZADD', key('ends', purse), ends, lease)
+  redis.call('HSET', key('leases', member_of(lease)), lease, PURSE .. purse)
+  add_to_purse(purse, 'held', amount)
+end
+
+function drop_hold(lease, purse)
+  local amount = redis.call('HGET', key('holds', purse), lease)
+  redis.call('HDEL', key('leases', member_of(lease)), lease)
+  if not amount then return end
+  redis.call('HDEL', key('holds', purse), lease)
+  redis.call('ZREM', key('ends', purse), lease)
+  add_to_purse(purse, 'held', -tonumber(amount))
+end
+
+-- Takes away holds that have ended, where more is wanted than is free.
+local function free_for(purse, amount, now)
+  local free = free_nanos(purse)
+  if amount <= free then return free end
+  for _, lease in ipairs(redis.call('ZRANGEBYSCORE', key('ends', purse), '-inf', now)) do
+    drop_hold(lease, purse)
+  end
+  return free_nanos(purse)
+end
+
+-- How much one answers for, of a purse, from now on.
+local function set_share(owner, purse, nanos)
+  local shares = key('shares', purse)
+  local before = tonumber(redis.call('HGET', shares, owner) or '0')
+  if nanos == before then return end
+  add_to_purse(purse, 'unbooked', nanos - before)
+  if nanos == 0 then
+    redis.call('HDEL', shares, owner)
+    redis.call('SREM', key('answers', owner), purse)
+  else
+    redis.call('HSET', shares, owner, exact(nanos))
+    redis.call('SADD', key('answers', owner), purse)
+  end
 end

@@ -1,0 +1,19 @@
+--[[
+Sets money aside for a request if its purse has as much left.
+KEYS[1] is the base of all keys.
+ARGV: member, lease, purse, amount, what the books have available ('inf': no bound), their revision, for how many
+milliseconds.
+Returns {'held' | 'unaffordable' | 'unknown', what is free, what is held, what is not booked}, sums as text; 'unknown' is
+the member.
+]]
+local lease, purse, amount = ARGV[2], ARGV[3], tonumber(ARGV[4])
+if not is_known(ARGV[1]) then return { 'unknown', '0', '0', '0' } end
+local now = now_ms()
+local verdict = 'held'
+if amount > 0 then
+  show_books(purse, ARGV[5], ARGV[6])
+  if amount > free_for(purse, amount, now) then verdict = 'unaffordable' end
+end
+if verdict == 'held' then put_hold(lease, purse, amount, now + tonumber(ARGV[7])) end
+local held, unbooked = purse_number(purse, 'held'), purse_number(purse, 'unbooked')
+return { verdict, exact(free_nanos(purse)), exact(held), exact(unbooked) }
