@@ -9,7 +9,6 @@ import { ThreadLedger } from "#billing/thread-ledger.ts";
 import { readAddressSet } from "#config/cidr.ts";
 import type { Config } from "#config/config.ts";
 import type { Coordination } from "#coordination/coordination.ts";
-import { openLocalCoordination } from "#coordination/local/open.ts";
 import type { RuntimeSettings } from "#domain/settings.ts";
 import { GatewayMetrics } from "#gateway/metrics.ts";
 import { RecentTraces } from "#gateway/recent-traces.ts";
@@ -29,6 +28,7 @@ import type { HttpThreadInit, MainThreadApi } from "#threads/messages.ts";
 import { ParsePool } from "#threads/parse-pool.ts";
 import { openUpstream, type Upstream } from "#upstream/send.ts";
 import type { AppOptions } from "./app.ts";
+import { composeCoordination } from "./compose-coordination.ts";
 import { mainThreadOf } from "./main-thread.ts";
 import { openProcessLog } from "./process-log.ts";
 
@@ -37,14 +37,14 @@ const CONNECTIONS_MAX = 2;
 /** How exact the time limits of streams are, in milliseconds. */
 const STALL_TICK_MS = 250;
 /** One HTTP thread's rooms, put together. The only place that picks backends. */
-export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi>) {
+export async function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi>) {
   const { config } = init;
   const log = openProcessLog(config.logLevel, init.logFormat);
   const vault = new Vault(init.encryptionKey);
   const storage = openStorage(init.databaseUrl, { connectionsMax: CONNECTIONS_MAX });
   const { allowPrivateUpstreams: allowPrivate } = config;
   const snapshot = new Snapshot({ rows: storage.snapshot, vault, log });
-  const coordination = coordinationOf(init, log);
+  const { coordination, redis } = await composeCoordination(init, log);
   const holdDesk = config.billing === "on" ? holdDeskOf(config, coordination, snapshot) : undefined;
   const journal = journalOf(init, log);
   const rooms = {
@@ -54,6 +54,7 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
     storage,
     snapshot,
     coordination,
+    redis,
     holdDesk,
     journal,
     upstream: openUpstream({ allowPrivate, trustedOrigins: init.trustedOrigins }),
@@ -103,7 +104,7 @@ export function composeHttpThread(init: HttpThreadInit, main: Link<MainThreadApi
 }
 
 /** What {@link composeHttpThread} gives. */
-export type HttpThreadRooms = ReturnType<typeof composeHttpThread>;
+export type HttpThreadRooms = Awaited<ReturnType<typeof composeHttpThread>>;
 
 interface RequestRooms extends Pick<GatewayServices, "ledger" | "parser" | "limits" | "log"> {
   readonly config: Config;
@@ -152,12 +153,6 @@ function servicesOf(rooms: RequestRooms): GatewayServices {
     send: rooms.upstream.send,
     limits: rooms.limits,
   };
-}
-
-function coordinationOf({ memory, thread }: HttpThreadInit, log: Log): Coordination {
-  return openLocalCoordination(memory, thread, ({ requestId, purse, amountNanos }) =>
-    log.error("hold.expired", { request_id: requestId, purse: purse.kind, amount_nanos: amountNanos }),
-  );
 }
 
 function holdDeskOf({ userWaitSeconds }: Config, { holds }: Coordination, snapshot: Snapshot): HoldDesk {

@@ -16,6 +16,9 @@ import { Node, type ThreadKind } from "./node.ts";
 /** Longest the start is held up for booking what a killed process has left, in milliseconds. */
 const REPLAY_MS_MAX = 30_000;
 
+/** A node's name, in hexadecimal digits. */
+const NODE_ID_LENGTH = 16;
+
 /** What {@link startGateway} may do between migrating and serving. */
 export interface StartHooks {
   readonly trustedOrigins: readonly string[];
@@ -56,10 +59,16 @@ export async function startGateway(
   let journalLock: DirectoryLock | undefined;
   try {
     journalLock = lockJournal(config.dataDir);
+    if (config.redis !== undefined && encryptionKey.isNew) {
+      log.warn("start.own_encryption_key", { reason: "several nodes need the same ENCRYPTION_KEY" });
+    }
     const databaseUrl = config.databaseUrl ?? embedded?.url ?? "";
     await migrate(databaseUrl);
     const rows = await prepare({ config, log, databaseUrl }, new Vault(encryptionKey.value), hooks);
+    const storage = config.redis === undefined ? undefined : openStorage(databaseUrl, { connectionsMax: 1 });
     const node = new Node({
+      nodeId: loadOrCreateSecret(config.dataDir, "node.id", "hex").value.slice(0, NODE_ID_LENGTH),
+      storage,
       config,
       log,
       databaseUrl,

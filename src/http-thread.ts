@@ -13,6 +13,7 @@ import type {
   MainThreadApi,
 } from "#threads/messages.ts";
 import { buildApp } from "./app.ts";
+import { bookedOf } from "./booked-text.ts";
 import { composeHttpThread, type HttpThreadRooms } from "./compose.ts";
 
 /** After the grace, how long answers have to be told of it and end, in milliseconds. */
@@ -36,22 +37,23 @@ export function runHttpThread(port: Port): void {
   const main = new Link<MainThreadApi>(port);
   const running = Promise.withResolvers<Running>();
   let changes = Promise.resolve();
+  /** One after the other: two readings of one row must not end with the older one. */
+  const applyInTurn = (rooms: HttpThreadRooms, change: ChangeNotice): Promise<void> => {
+    changes = changes.then(() => applyUntilDone(rooms, change));
+    return changes;
+  };
   const api: HttpThreadApi = {
     start: async (init) => {
       running.resolve(await start(init as HttpThreadInit, main));
+      listenToNodes((await running.promise).rooms, applyInTurn);
       const { app } = await running.promise;
       assert(app.server?.port, "a listening server has a port");
       return { port: app.server.port };
     },
-    applyChange: async (change) => {
-      const { rooms } = await running.promise;
-      // One after the other: two readings of one row must not end with the older one.
-      changes = changes.then(() => applyUntilDone(rooms, change));
-      await changes;
-    },
-    applyBooked: async (booked) => {
-      applyBooked((await running.promise).rooms, booked);
-    },
+    applyChange: async (change) => applyInTurn((await running.promise).rooms, change),
+    applyBooked: async (booked) => applyBooked((await running.promise).rooms, booked),
+    tellNodes: async (topic, text) => (await running.promise).rooms.coordination.broadcast?.tell(topic, text),
+    redis: async () => (await running.promise).rooms.redis(),
     connectParser: async (port, index) => (await running.promise).rooms.parser.connect(index, port),
     disconnectParser: async (index) => (await running.promise).rooms.parser.disconnect(index),
     connectLedger: async (port) => connectLedger((await running.promise).rooms, port),
@@ -69,7 +71,7 @@ export function runHttpThread(port: Port): void {
 }
 
 async function start(init: HttpThreadInit, main: Link<MainThreadApi>): Promise<Running> {
-  const rooms = composeHttpThread(init, main);
+  const rooms = await composeHttpThread(init, main);
   reportStrayErrors(rooms);
   const rests = await rooms.snapshot.load();
   for (const { id, untilMs, reason } of rests) rooms.coordination.vitals.of(id).cool(untilMs, reason);
@@ -92,6 +94,24 @@ function reportStrayErrors({ log }: HttpThreadRooms): void {
   process.on("uncaughtException", report);
 }
 
+/** What other nodes have changed and booked is taken over like what this one has. */
+function listenToNodes(
+  rooms: HttpThreadRooms,
+  applyInTurn: (rooms: HttpThreadRooms, change: ChangeNotice) => Promise<void>,
+): void {
+  const { broadcast } = rooms.coordination;
+  if (broadcast === undefined) return;
+  broadcast.onHeard = (topic, text) => {
+    if (topic === "booked") applyBooked(rooms, bookedOf(text));
+    else void applyInTurn(rooms, JSON.parse(text) as ChangeNotice);
+  };
+}
+
+function applyBooked({ snapshot, spend }: HttpThreadRooms, booked: BookedNotice): void {
+  snapshot.applyBooked(booked);
+  spend.apply(booked.spends);
+}
+
 /** A change that could not be read is tried again until it is: a key that was disabled must not go on working. */
 async function applyUntilDone(rooms: HttpThreadRooms, change: ChangeNotice): Promise<void> {
   while (!rooms.state.isDraining) {
@@ -112,12 +132,6 @@ async function applyChange({ snapshot, coordination }: HttpThreadRooms, change: 
   if (kind !== "user" && kind !== "account") return;
   const holder = kind === "user" ? snapshot.user(id as UserId) : snapshot.account(id as AccountId);
   if (holder !== undefined) coordination.slots.setLimit({ kind, id }, holder.concurrency);
-}
-
-/** Old news, or the same twice, changes nothing. */
-function applyBooked({ snapshot, spend }: HttpThreadRooms, booked: BookedNotice): void {
-  snapshot.applyBooked(booked);
-  spend.apply(booked.spends);
 }
 
 function connectLedger(rooms: HttpThreadRooms, port: MessagePort): void {

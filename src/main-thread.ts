@@ -17,6 +17,7 @@ export function mainThreadOf(main: Link<MainThreadApi>) {
     traceOf: async (requestId: string): Promise<object | undefined> =>
       (await main.ask("trace", TRACE_MS_MAX, requestId)) ?? undefined,
     problems: (): Promise<readonly string[]> => main.ask("problems", METRICS_MS_MAX),
+    limitations: (): Promise<readonly string[]> => main.ask("limitations", METRICS_MS_MAX),
     metricsText: (): Promise<string> => main.ask("metricsText", METRICS_MS_MAX),
   };
 }

@@ -2,20 +2,24 @@ import type { Config } from "#config/config.ts";
 import { MemoryMap } from "#coordination/local/memory-map.ts";
 import { reapThread } from "#coordination/local/reap.ts";
 import type { FlushableLog } from "#kernel/log.ts";
+import { newRequestId } from "#kernel/random.ts";
 import type { EmbeddedDatabase } from "#storage/engines/embedded.ts";
+import type { Storage } from "#storage/storage.ts";
 import { Crew } from "#threads/crew.ts";
 import type {
   BookedNotice,
   ChangeNotice,
   HttpThreadApi,
   HttpThreadInit,
-  LedgerBacklog,
   LedgerThreadApi,
   ParseThreadApi,
 } from "#threads/messages.ts";
-import { backlogOfAll } from "./ledger-backlog.ts";
+import { bookedText } from "./booked-text.ts";
+import { ChangeWatch } from "./change-watch.ts";
+import { NodeReport } from "./node-report.ts";
 import { logFormatOf } from "./process-log.ts";
-import { metricsText } from "./process-metrics.ts";
+import { seatOf } from "./seat.ts";
+import { settled } from "./settled.ts";
 
 const HTTP_WORKER = new URL("../workers/http.ts", import.meta.url);
 const PARSE_WORKER = new URL("../workers/parse.ts", import.meta.url);
@@ -27,7 +31,6 @@ const ROWS_HEADROOM = 65_536;
 const ENTRIES_PER_THREAD = 32_768;
 /** Limits of asking threads, in milliseconds. */
 const APPLY_MS_MAX = 5_000;
-const METRICS_MS_MAX = 2_000;
 const TRACE_MS_MAX = 2_000;
 const LEDGER_MS_MAX = 4_000;
 /** What asking a thread may take beyond what the thread itself waits for, in milliseconds. */
@@ -50,6 +53,10 @@ export interface NodeParts {
   readonly encryptionKey: string;
   readonly trustedOrigins: readonly string[];
   readonly upstreamRequestsMax: number;
+  /** The node, by the name that it keeps. */
+  readonly nodeId: string;
+  /** Where changes are on record, for other nodes; undefined: this node is alone. */
+  readonly storage: Pick<Storage, "changes" | "close"> | undefined;
 }
 
 /** The threads of one process and what they ask of each other. */
@@ -59,6 +66,11 @@ export class Node {
   readonly #http: Crew<HttpThreadApi>;
   readonly #parse: Crew<ParseThreadApi>;
   readonly #ledger: Crew<LedgerThreadApi>;
+  readonly #report: NodeReport;
+  readonly #watch: ChangeWatch | undefined;
+  /** How often each HTTP thread was started. */
+  readonly #lives: number[] = [];
+  readonly #startedAs = newRequestId().slice(-12);
   #port: number;
   #isDraining = false;
   #hasFailed = false;
@@ -75,6 +87,16 @@ export class Node {
     this.#ledger = this.#ledgerCrew();
     this.#parse = this.#parseCrew();
     this.#http = this.#httpCrew();
+    this.#report = new NodeReport({
+      http: this.#http,
+      upstreamRequestsMax: parts.upstreamRequestsMax,
+      isDraining: () => this.#isDraining,
+      hasLedger: () => this.#ledger.links.length > 0,
+      threadRestarts: () => this.#http.restarts + this.#parse.restarts + this.#ledger.restarts,
+    });
+    const { storage, log } = parts;
+    const apply = (change: ChangeNotice): Promise<void> => this.#announce(change);
+    this.#watch = storage && new ChangeWatch({ changes: storage.changes, apply, log });
   }
 
   get url(): string {
@@ -84,6 +106,7 @@ export class Node {
   }
 
   async start(): Promise<void> {
+    await this.#watch?.start();
     await this.#ledger.start();
     await this.#parse.start();
     await this.#http.start();
@@ -103,7 +126,8 @@ export class Node {
 
   async stop(): Promise<void> {
     this.#isDraining = true;
-    const { config, embedded } = this.#parts;
+    this.#watch?.stop();
+    const { config, embedded, storage } = this.#parts;
     const graceMs = config.shutdownGraceSeconds * 1_000;
     const drains = this.#http.links.map((link) => link.ask("drain", graceMs + DRAIN_EXTRA_MS, graceMs));
     for (const { status, reason } of await settled(drains)) {
@@ -117,6 +141,7 @@ export class Node {
     this.#http.stop();
     this.#parse.stop();
     this.#ledger.stop();
+    await storage?.close();
     await embedded?.close();
     if (this.#hasFailed) throw new Error("not everything could be drained and booked");
   }
@@ -136,12 +161,13 @@ export class Node {
       initOf: (index) => this.#httpInit(index),
       serve: (link) =>
         link.serve({
-          announceChange: (change: ChangeNotice) => this.#announce(change),
+          announceChange: (change: ChangeNotice) => this.#announceToAll(change),
           flushLedger: () => this.#flushLedger(),
-          backlog: () => this.#backlog(),
+          backlog: () => this.#report.backlog(),
           trace: (requestId: string) => this.#trace(requestId),
-          metricsText: () => this.#metricsText(),
-          problems: () => this.#problems(),
+          metricsText: () => this.#report.metricsText(),
+          problems: () => this.#report.problems(),
+          limitations: () => this.#report.limitations(),
         }),
       onReady: (index, answer) => {
         this.#port = (answer as { port: number }).port;
@@ -216,6 +242,7 @@ export class Node {
         link.serve({
           announceBooked: (booked: BookedNotice) => {
             for (const http of this.#http.links) http.tell("applyBooked", booked);
+            this.#tellNodes("booked", bookedText(booked));
           },
         }),
       onReady: () => {
@@ -226,8 +253,11 @@ export class Node {
   }
 
   #httpInit(thread: number): HttpThreadInit {
-    const { config, databaseUrl, adminToken, encryptionKey, trustedOrigins } = this.#parts;
+    const { config, databaseUrl, adminToken, encryptionKey, trustedOrigins, nodeId } = this.#parts;
+    const life = (this.#lives[thread] ?? 0) + 1;
+    this.#lives[thread] = life;
     return {
+      seat: seatOf(config, { nodeId, startedAs: this.#startedAs, thread, life }),
       config,
       databaseUrl,
       adminToken,
@@ -238,6 +268,17 @@ export class Node {
       trustedOrigins,
       logFormat: logFormatOf(config),
     };
+  }
+
+  /** Tells this node's threads, which have read it when this is done, and the other nodes. */
+  async #announceToAll(change: ChangeNotice): Promise<void> {
+    await this.#watch?.record(change);
+    this.#tellNodes("change", JSON.stringify(change));
+    await this.#announce(change);
+  }
+
+  #tellNodes(topic: "change" | "booked", text: string): void {
+    if (this.#watch !== undefined) this.#http.links[0]?.tell("tellNodes", topic, text);
   }
 
   async #announce(change: ChangeNotice): Promise<void> {
@@ -251,46 +292,4 @@ export class Node {
     );
     return answers.map((answer) => (answer.status === "fulfilled" ? answer.value : undefined)).find(Boolean);
   }
-
-  async #metricsText(): Promise<string> {
-    const answers = await Promise.allSettled(
-      this.#http.links.map((link) => link.ask("metrics", METRICS_MS_MAX)),
-    );
-    const threads = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
-    const backlog = await this.#backlog();
-    const threadRestarts = this.#http.restarts + this.#parse.restarts + this.#ledger.restarts;
-    return await metricsText(threads, { threadRestarts, httpThreads: threads.length, ...backlog });
-  }
-
-  /** What is recorded but not booked, over all threads; threads that do not answer are left out. */
-  async #backlog(): Promise<LedgerBacklog> {
-    const answers = await Promise.allSettled(
-      this.#http.links.map((link) => link.ask("backlog", METRICS_MS_MAX)),
-    );
-    return backlogOfAll(answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : [])));
-  }
-
-  async #problems(): Promise<readonly string[]> {
-    const { upstreamRequestsMax } = this.#parts;
-    const { canAccept } = await this.#backlog();
-    const slots = (await this.#http.links[0]?.ask("accountSlots", METRICS_MS_MAX)) ?? 0;
-    return [
-      ...(this.#isDraining ? ["the gateway is shutting down"] : []),
-      ...(slots > upstreamRequestsMax
-        ? [
-            `the accounts' limits add up to ${slots} requests at once, but Bun allows ${upstreamRequestsMax}: set BUN_CONFIG_MAX_HTTP_REQUESTS`,
-          ]
-        : []),
-      ...(canAccept ? [] : ["the usage journal is full or cannot be written: new requests are refused"]),
-      ...(this.#ledger.links.length === 0 ? ["the ledger thread is being replaced"] : []),
-    ];
-  }
-}
-
-async function settled(tasks: readonly Promise<unknown>[]) {
-  const results = await Promise.allSettled(tasks);
-  return results.map((result) => ({
-    status: result.status,
-    reason: result.status === "rejected" && result.reason instanceof Error ? result.reason.message : "",
-  }));
 }

@@ -8,6 +8,15 @@ interface ProcessFigures {
   readonly records: number;
   readonly bytes: number;
   readonly oldestMs: number;
+  /** Undefined: this node is alone. */
+  readonly redis: RedisFigures | undefined;
+}
+
+/** How the threads stand with Redis: how many cannot ask it, how often that began, and how many nodes there are. */
+interface RedisFigures {
+  readonly down: number;
+  readonly losses: number;
+  readonly nodes: number;
 }
 
 /** Adds up the threads' metrics and the process's own, in Prometheus' text form. */
@@ -34,9 +43,16 @@ export async function metricsText(threads: readonly unknown[], figures: ProcessF
     "Age of the oldest usage record that is not booked yet.",
     figures.oldestMs / 1_000,
   );
+  if (figures.redis !== undefined) redisGauges(registry, figures.redis);
   const own = await registry.metrics();
   const summed = AggregatorRegistry.aggregate([...threads] as object[][]);
   return `${await summed.metrics()}\n${own}`;
+}
+
+function redisGauges(registry: Registry, { down, losses, nodes }: RedisFigures): void {
+  gauge(registry, "sluice_redis_threads_down", "Threads that cannot ask Redis now.", down);
+  gauge(registry, "sluice_redis_losses", "How often threads have lost Redis.", losses);
+  gauge(registry, "sluice_cluster_nodes", "Nodes that share Redis, as last known.", nodes);
 }
 
 function gauge(registry: Registry, name: string, help: string, value: number): void {

@@ -5,8 +5,10 @@ import {
   flag,
   integer,
   optionalKey,
+  optionalRedis,
   optionalSecret,
   optionalUrl,
+  plainName,
   type Setting,
   word,
 } from "./setting.ts";
@@ -44,7 +46,15 @@ export const SETTINGS = {
     ["postgres", "postgresql"],
     "PostgreSQL. Unset runs the embedded database in `DATA_DIR/postgres`.",
   ),
-  redisUrl: optionalUrl("REDIS_URL", ["redis", "rediss"], "Redis for several nodes. Unset: one node."),
+  redis: optionalRedis(
+    "REDIS_URL",
+    "Redis, which makes several nodes one gateway: `redis://`, `redis+sentinel://host,host/primary`, `redis+cluster://host,host`, each also with `rediss` for TLS. Needs `DATABASE_URL`. Unset: one node.",
+  ),
+  redisNamespace: plainName(
+    "REDIS_NAMESPACE",
+    "main",
+    "Tells gateways apart that share a Redis without belonging together.",
+  ),
   dataDir: word("DATA_DIR", "./data", "Embedded database, usage journal and generated secrets."),
   adminToken: optionalSecret(
     "ADMIN_TOKEN",
@@ -212,16 +222,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     }
   });
   const config = Object.freeze(Object.fromEntries(entries)) as Config;
-  if (config.redisUrl !== undefined) problems.push(...clusterProblems(config));
+  if (config.redis !== undefined) problems.push(...clusterProblems(config));
   if (problems.length > 0) throw new BadConfig(problems);
   return config;
 }
 
 function clusterProblems({ databaseUrl }: Config): readonly string[] {
-  return [
-    "REDIS_URL is set, but running several nodes is not available in this version; unset it",
-    ...(databaseUrl === undefined
-      ? ["REDIS_URL needs DATABASE_URL: the embedded database belongs to one node"]
-      : []),
-  ];
+  return databaseUrl === undefined
+    ? ["REDIS_URL needs DATABASE_URL: the embedded database belongs to one node"]
+    : [];
 }

@@ -1,3 +1,5 @@
+import { type RedisTarget, readRedisUrl } from "./redis-url.ts";
+
 /** One setting: where it comes from, what it may be, and why anyone would change it. */
 export interface Setting<T> {
   readonly variable: string;
@@ -50,6 +52,30 @@ export function optionalUrl(
     );
   };
   return { variable, why, fallback: "unset", secret: true, read };
+}
+
+/** Where Redis is, or nothing. May carry a password, so it counts as secret. */
+export function optionalRedis(variable: string, why: string): Setting<RedisTarget | undefined> {
+  const read = (raw: string | undefined): RedisTarget | undefined => {
+    if (isUnset(raw)) return undefined;
+    try {
+      return readRedisUrl(raw.trim());
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new Error(`${variable} ${reason}`, { cause: thrown });
+    }
+  };
+  return { variable, why, fallback: "unset", secret: true, read };
+}
+
+/** Letters, digits and hyphens. */
+export function plainName(variable: string, fallback: string, why: string): Setting<string> {
+  const read = (raw: string | undefined): string => {
+    const name = isUnset(raw) ? fallback : raw.trim();
+    if (/^[A-Za-z\d-]{1,64}$/.test(name)) return name;
+    throw new Error(`${variable} must be 1 to 64 letters, digits and hyphens, got ${JSON.stringify(raw)}`);
+  };
+  return { variable, why, fallback, secret: false, read };
 }
 
 /** `true` or `false`, also spelled `1`/`0`, `on`/`off`, `yes`/`no`. */

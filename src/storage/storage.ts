@@ -4,6 +4,7 @@ import { AccountSpendRepository } from "./repositories/account-spend.ts";
 import { AccountRepository } from "./repositories/accounts.ts";
 import { ApiKeyRepository } from "./repositories/api-keys.ts";
 import { BalanceAdjustmentRepository } from "./repositories/balance-adjustments.ts";
+import { ChangeRepository } from "./repositories/changes.ts";
 import { ErrorRuleRepository } from "./repositories/error-rules.ts";
 import { GroupRepository } from "./repositories/groups.ts";
 import { KeyStatisticsRepository } from "./repositories/key-statistics.ts";
@@ -28,6 +29,7 @@ export interface Storage {
   readonly usageAggregates: UsageAggregateRepository;
   readonly keyStatistics: KeyStatisticsRepository;
   readonly errorRules: ErrorRuleRepository;
+  readonly changes: ChangeRepository;
   readonly settings: SettingRepository;
   readonly snapshot: SnapshotRepository;
   /** Whether the database answers a query. Does not throw. */
@@ -51,6 +53,7 @@ export function openStorage(url: string, limits: { readonly connectionsMax: numb
     usage: new UsageRepository(db),
     usageAggregates: new UsageAggregateRepository(db),
     keyStatistics: new KeyStatisticsRepository(db),
+    changes: new ChangeRepository(db),
     errorRules: new ErrorRuleRepository(db),
     settings: new SettingRepository(db),
     snapshot: new SnapshotRepository(db),

@@ -1,4 +1,5 @@
 import type { Config } from "#config/config.ts";
+import type { RedisTarget } from "#config/redis-url.ts";
 import type { Booked } from "#domain/booked.ts";
 import type { CrewMember } from "./crew.ts";
 
@@ -12,6 +13,27 @@ export interface ChangeNotice {
 /** What a booking changed, told to every HTTP thread. */
 export type BookedNotice = Booked;
 
+/** How a thread stands with Redis. */
+export interface RedisView {
+  readonly isUp: boolean;
+  /** How often it could not be asked. */
+  readonly losses: number;
+  /** Why, the last time. */
+  readonly reason: string;
+  /** Nodes that were there when that was last known. */
+  readonly nodes: number;
+}
+
+/** A thread's place among all that share Redis; plain data, as its backend takes it. */
+export interface ThreadSeat {
+  readonly target: RedisTarget;
+  readonly namespace: string;
+  readonly node: string;
+  readonly member: string;
+  readonly predecessor: string | undefined;
+  readonly owners: readonly [string, ...string[]];
+}
+
 /** What an HTTP thread is started with. */
 export interface HttpThreadInit {
   readonly config: Config;
@@ -21,6 +43,8 @@ export interface HttpThreadInit {
   readonly memory: SharedArrayBuffer;
   readonly thread: number;
   readonly port: number;
+  /** Undefined: this node is alone. */
+  readonly seat: ThreadSeat | undefined;
   /** Origins exempt from the outbound guard: the demo upstream of this very process. */
   readonly trustedOrigins: readonly string[];
   /** Log lines as JSON or for people; decided where the terminal is known. */
@@ -64,6 +88,10 @@ export interface HttpThreadApi extends CrewMember {
   accountSlots(): Promise<number>;
   /** How far the books are behind this thread's requests. */
   backlog(): Promise<LedgerBacklog>;
+  /** Tells all other nodes. */
+  tellNodes(topic: "change" | "booked", text: string): void;
+  /** How it stands with Redis; undefined: this node is alone. */
+  redis(): Promise<RedisView | undefined>;
   /** How a recent request came by its answer; undefined when this thread does not know it. */
   trace(requestId: string): object | undefined;
   /** This thread's metrics, in prom-client's JSON form. */
@@ -115,6 +143,8 @@ export interface MainThreadApi {
   metricsText(): Promise<string>;
   /** Empty when the process can serve; else what is wrong. */
   problems(): Promise<readonly string[]>;
+  /** What the process does without at the moment. */
+  limitations(): Promise<readonly string[]>;
 }
 
 /** What the ledger thread may ask of the main thread. */

@@ -296,7 +296,7 @@ test("whatever fails and dies whenever, every record is booked, and the journal 
   } finally {
     jest.useRealTimers();
   }
-});
+}, 60_000);
 
 describe("a disk that takes nothing", () => {
   test("stops new requests from being taken on; records are booked from memory, and none is lost", async () => {

@@ -1,5 +1,6 @@
 import { afterAll } from "bun:test";
 import { Redis } from "ioredis";
+import { readRedisUrl } from "#config/redis-url.ts";
 import { LocalClaims } from "#coordination/local/claims.ts";
 import { LocalHolds } from "#coordination/local/holds.ts";
 import { MemoryMap } from "#coordination/local/memory-map.ts";
@@ -8,7 +9,6 @@ import { LocalSlots } from "#coordination/local/slots.ts";
 import { LocalVitals } from "#coordination/local/vitals.ts";
 import { keyBase } from "#coordination/redis/keys.ts";
 import { openRedisCoordination, type RedisCoordination } from "#coordination/redis/open.ts";
-import { readRedisUrl } from "#coordination/redis/target.ts";
 import { type Clock, systemClock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
 
@@ -46,17 +46,21 @@ export class RedisStage {
     const slots = new LocalSlots(memory, 0, systemClock);
     const sessions = new LocalSessions(memory, 0, systemClock);
     const vitals = new LocalVitals(memory, 0, systemClock);
-    const opened = await openRedisCoordination({
+    const seat = {
       target: readRedisUrl(this.url),
       namespace: this.namespace,
+      node: member.split(".")[0] ?? "",
       member,
       predecessor: undefined,
+      owners: [member] as const,
+    };
+    const opened = await openRedisCoordination(seat, {
       slots,
       sessions,
       vitals,
       claims: new LocalClaims(slots, vitals, sessions),
       holds: new LocalHolds({ memory, thread: 0, clock, onExpired: () => undefined }),
-      owners: [member],
+      count: memory,
       clock,
       log: SILENT,
     });
@@ -69,10 +73,11 @@ export class RedisStage {
   async advance(ms: number): Promise<void> {
     for (const key of await this.keys()) {
       if (key.includes(":ends:")) {
-        for (const lease of await this.admin.zrange(key, 0, -1)) await this.admin.zincrby(key, -ms, lease);
+        for (const lease of await this.admin.zrange(key, "0", "-1"))
+          await this.admin.zincrby(key, -ms, lease);
       }
-      const left = await this.admin.pttl(key);
-      if (left >= 0) await this.admin.pexpire(key, String(left - ms));
+      const left = Number(await this.admin.pttl(key));
+      if (left >= 0) await this.admin.pexpire(key, left - ms);
     }
   }
 

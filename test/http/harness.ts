@@ -138,6 +138,7 @@ export function appOver(storage: Storage): TestApp {
       log,
     },
     operations: {
+      limitations: async () => [],
       problems: async () => {
         if (world.problems instanceof Error) throw world.problems;
         return world.problems;

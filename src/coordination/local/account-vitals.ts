@@ -176,13 +176,7 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   succeeded(_nowMs: number, firstTokenMs: number): CircuitChange {
-    const change = this.#succeeded(firstTokenMs);
-    this.#tellCircuit(change);
-    return change;
-  }
-
-  #succeeded(firstTokenMs: number): CircuitChange {
-    return this.#change(() => {
+    const change = this.#change(() => {
       this.#sample(0);
       if (firstTokenMs > 0) {
         const before = this.#read(VITAL.firstTokenMs);
@@ -191,6 +185,7 @@ export class LocalAccountVitals implements AccountVitals {
       this.#write(VITAL.strikes, 0);
       return this.#circuit.succeeded();
     });
+    return this.#told(change);
   }
 
   failed(nowMs: number, policy: CircuitPolicy): CircuitChange {
@@ -198,8 +193,7 @@ export class LocalAccountVitals implements AccountVitals {
       this.#sample(1);
       return this.#circuit.failed(nowMs, policy);
     });
-    this.#tellCircuit(change);
-    return change;
+    return this.#told(change);
   }
 
   abstained(): void {
@@ -229,6 +223,11 @@ export class LocalAccountVitals implements AccountVitals {
       this.#write(VITAL.minute, minute);
       this.#write(VITAL.requests, Math.max(known, requests));
     });
+  }
+
+  /** Takes over how many wait at all nodes together. */
+  noteWaiting(waiting: number): void {
+    this.#write(VITAL.othersWaiting, waiting);
   }
 
   /** Takes over how all nodes together use the account; what this node holds is part of it. */
@@ -273,9 +272,10 @@ export class LocalAccountVitals implements AccountVitals {
     this.#place.listener.onNews?.(news);
   }
 
-  #tellCircuit(change: CircuitChange): void {
+  #told(change: CircuitChange): CircuitChange {
     if (change !== "none")
       this.#tell({ kind: "circuit", account: this.#place.account, ...this.#circuit.times });
+    return change;
   }
 
   /** Counts an attempt; `outcome` is 1 for a failure. */

@@ -45,6 +45,7 @@ export const HEADER = {
   activeBlocks: 7,
   activeBlocksUsed: 8,
   holdsPerThread: 9,
+  nodes: 10,
 } as const;
 
 /** Cells of a holder's row. */

@@ -71,6 +71,15 @@ export class MemoryMap {
     return Atomics.load(this.#cells, HEADER.rowsUsed);
   }
 
+  /** How many nodes there were when that was last known; 1 before. */
+  get nodes(): number {
+    return Math.max(1, Atomics.load(this.#cells, HEADER.nodes));
+  }
+
+  set nodes(count: number) {
+    Atomics.store(this.#cells, HEADER.nodes, count);
+  }
+
   readRow(row: number, field: RowField): number {
     return Atomics.load(this.#cells, this.#rowsAt + row * ROW_CELLS + ROW[field]);
   }

@@ -69,6 +69,11 @@ export class LocalVitals implements VitalsBoard, VitalsListener {
     this.of(account).noteRequests(requests, nowMs);
   }
 
+  /** How many wait for an account at all nodes together. */
+  noteWaiting(account: AccountId, waiting: number): void {
+    this.of(account).noteWaiting(waiting);
+  }
+
   /** How all nodes together use an account. */
   noteFigures(figures: AccountFigures, nowMs: number): void {
     this.of(figures.account).noteFigures(figures, nowMs);

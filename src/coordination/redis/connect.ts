@@ -1,6 +1,6 @@
 import { Cluster, Redis } from "ioredis";
+import type { RedisTarget } from "#config/redis-url.ts";
 import { randomBelow } from "#kernel/random.ts";
-import type { RedisTarget } from "./target.ts";
 
 /** A connection, or several where it is to a cluster. */
 export type RedisClient = Redis | Cluster;

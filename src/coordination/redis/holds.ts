@@ -154,7 +154,7 @@ export class RedisHolds implements Holds {
     if (verdict !== "held") {
       membership.forget(lease);
       this.#noteOthers(request.purse, Number(held) + Number(unbooked));
-      return { granted: false, refusal: "unaffordable", freeNanos: Number(free) };
+      return { granted: false, refusal: "unaffordable", freeNanos: Number(free), heldNanos: Number(held) };
     }
     const noted = local.take(request, GRANTED);
     if (!noted.granted) {
@@ -173,7 +173,7 @@ export class RedisHolds implements Holds {
 
   #takeHere(request: HoldRequest): HoldAnswer {
     const terms = this.#termsFor(request.purse, request.amountNanos, request.books);
-    if (terms === undefined) return { granted: false, refusal: "capacity", freeNanos: 0 };
+    if (terms === undefined) return { granted: false, refusal: "capacity", freeNanos: 0, heldNanos: 0 };
     const answer = this.#parts.local.take(request, terms);
     if (!answer.granted) return answer;
     return { granted: true, hold: this.#opened(this.#parts.membership.nextLease(), answer.hold) };

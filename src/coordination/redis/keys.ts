@@ -47,6 +47,8 @@ const KEY = {
   shares: ":shares:",
   /** Set of one who answers for costs: the purses that they are of. */
   answers: ":answers:",
+  /** Hash of a task that only one may do: who does it, until when, and with which token. */
+  office: ":office:",
   /** Hash: what was last told of accounts' rests and circuits. */
   news: ":news",
 } as const;
@@ -64,6 +66,8 @@ export const FLUSHED = "flushed";
 
 /** How accounts are used, and by how many nodes, told to all members: what such a message begins with. */
 export const FIGURES = "figures ";
+/** What one node says to the others: what such a message begins with. */
+export const WORD = "word ";
 /** What is new about accounts, told to all members: what such a message begins with. */
 export const NEWS = "news ";
 

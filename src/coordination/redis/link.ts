@@ -1,7 +1,7 @@
+import type { RedisTarget } from "#config/redis-url.ts";
 import type { Log } from "#kernel/log.ts";
 import { makeClient, type RedisClient } from "./connect.ts";
 import { SCRIPTS, type ScriptName } from "./scripts.ts";
-import type { RedisTarget } from "./target.ts";
 
 /** Longest an answer of Redis is waited for, in milliseconds; then Redis counts as down. */
 const COMMAND_MS_MAX = 1_000;
@@ -80,6 +80,11 @@ export class RedisLink {
   /** How often the link has gone down since it was opened. */
   get losses(): number {
     return this.#losses;
+  }
+
+  /** Why Redis could not be asked last. */
+  get reason(): string {
+    return this.#lastReason;
   }
 
   /** Connects; rejects when Redis cannot be asked within the time that an answer may take to come. */

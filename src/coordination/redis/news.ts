@@ -13,6 +13,8 @@ export interface NewsParts {
   readonly vitals: NodeVitals;
   readonly member: string;
   readonly clock: Pick<Clock, "now">;
+  /** Told how many nodes there are. */
+  readonly noteNodes: (nodes: number) => void;
 }
 
 /**
@@ -25,17 +27,11 @@ export class NewsExchange {
   readonly #headroom = new Map<AccountId, VitalsNews>();
   #link: RedisLink | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #nodes = 1;
 
   constructor(parts: NewsParts) {
     this.#parts = parts;
     parts.vitals.onNews = (news) => this.#tell(news);
     parts.vitals.onProbeEnd = (account) => void this.#link?.tell("endProbe", parts.member, account);
-  }
-
-  /** How many nodes there were when that was last told. */
-  get nodes(): number {
-    return this.#nodes;
   }
 
   attach(link: RedisLink): void {
@@ -52,7 +48,7 @@ export class NewsExchange {
   /** Takes over what was kept while this thread was not listening. */
   async catchUp(link: RedisLink): Promise<void> {
     const [nodes, kept] = (await link.askReturning("readNews")) as [number, readonly string[]];
-    this.#nodes = Math.max(1, nodes);
+    this.#parts.noteNodes(Math.max(1, nodes));
     const over: string[] = [];
     for (let place = 0; place < kept.length; place += 2) {
       const news = JSON.parse(kept[place + 1] ?? "null") as VitalsNews;
@@ -72,7 +68,7 @@ export class NewsExchange {
     }
     if (!message.startsWith(FIGURES)) return false;
     const [nodes, ...accounts] = message.slice(FIGURES.length).split(" ");
-    this.#nodes = Math.max(1, Number(nodes));
+    this.#parts.noteNodes(Math.max(1, Number(nodes)));
     const nowMs = this.#parts.clock.now();
     for (const text of accounts) if (text !== "") this.#parts.vitals.noteFigures(figuresOf(text), nowMs);
     return true;

@@ -31,6 +31,8 @@ export interface NodeVitals extends VitalsBoard {
   apply(news: VitalsNews): void;
   /** How many requests all nodes have sent in this minute. */
   noteRequests(account: AccountId, requests: number, nowMs: number): void;
+  /** How many wait for an account at all nodes together, as Redis has just said. */
+  noteWaiting(account: AccountId, waiting: number): void;
   /** How all nodes together use an account. */
   noteFigures(figures: AccountFigures, nowMs: number): void;
 }

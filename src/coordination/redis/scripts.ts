@@ -14,12 +14,15 @@ import grow from "./scripts/grow.lua" with { type: "text" };
 import join from "./scripts/join.lua" with { type: "text" };
 import lead from "./scripts/lead.lua" with { type: "text" };
 import leave from "./scripts/leave.lua" with { type: "text" };
+import leaveOffice from "./scripts/leave-office.lua" with { type: "text" };
 import purseStatus from "./scripts/purse-status.lua" with { type: "text" };
 import readNews from "./scripts/read-news.lua" with { type: "text" };
 import restate from "./scripts/restate.lua" with { type: "text" };
 import rules from "./scripts/rules.lua" with { type: "text" };
+import say from "./scripts/say.lua" with { type: "text" };
 import setAside from "./scripts/set-aside.lua" with { type: "text" };
 import setLimit from "./scripts/set-limit.lua" with { type: "text" };
+import takeOffice from "./scripts/take-office.lua" with { type: "text" };
 import tellNews from "./scripts/tell-news.lua" with { type: "text" };
 import unbind from "./scripts/unbind.lua" with { type: "text" };
 import whereabouts from "./scripts/whereabouts.lua" with { type: "text" };
@@ -40,11 +43,14 @@ const BODIES = {
   join,
   lead,
   leave,
+  leaveOffice,
   purseStatus,
   readNews,
   restate,
+  say,
   setAside,
   setLimit,
+  takeOffice,
   tellNews,
   unbind,
   whereabouts,

@@ -1,9 +1,10 @@
 import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
+import type { AccountId } from "#domain/ids.ts";
 import type { Clock } from "#kernel/clock.ts";
 import type { Lease } from "#kernel/lease.ts";
 import type { Argument, RedisLink } from "./link.ts";
 import { holderName, type Membership } from "./membership.ts";
-import type { NodeSlots } from "./node.ts";
+import type { NodeSlots, NodeVitals } from "./node.ts";
 import type { RedisSessions } from "./sessions.ts";
 
 /** What slots at Redis work with. */
@@ -13,6 +14,7 @@ export interface RedisSlotsParts {
   /** The slots of this node alone: they know all that it holds, and decide while Redis cannot be asked. */
   readonly local: NodeSlots;
   readonly sessions: RedisSessions;
+  readonly vitals: Pick<NodeVitals, "noteWaiting">;
   /** How many nodes there were when that was last known. */
   readonly nodes: () => number;
   readonly clock: Pick<Clock, "monotonic">;
@@ -87,7 +89,7 @@ export class RedisSlots implements Slots {
 
   /** Undefined: Redis was lost on the way. */
   async #acquireThere(ask: Ask): Promise<SlotAnswer | undefined> {
-    const { link, membership, sessions } = this.#parts;
+    const { link, membership, sessions, vitals } = this.#parts;
     const { holder, limit, waitersMax, conversation } = ask.request;
     membership.flush();
     const lease = membership.nextLease();
@@ -114,6 +116,8 @@ export class RedisSlots implements Slots {
     }
     const [state, waiting, bound] = answer;
     if (conversation !== undefined) sessions.foretell(conversation, bound);
+    // Whoever chooses next must not join a line that is known to be full.
+    if (holder.kind === "account") vitals.noteWaiting(holder.id as AccountId, waiting);
     if (state === "full") {
       membership.forget(lease);
       return { granted: false, refusal: "queue-full", waiting };

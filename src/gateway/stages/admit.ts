@@ -2,6 +2,7 @@ import type { SlotAnswer } from "#coordination/slots.ts";
 import { userWaitersMax } from "#domain/principal.ts";
 import type { Admitted, ParsedCall } from "#gateway/call-stages.ts";
 import type { GatewayServices } from "#gateway/services.ts";
+import type { Checked } from "#gateway/stages/check-client.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
 
@@ -19,7 +20,7 @@ const RETRY_AFTER_MS = 1_000;
  * @throws Fault `admit.queue_full`, `admit.wait_timeout`, `admit.client_gone`, `auth.*`; `billing.journal_full`
  * when what the request uses could not be kept on record.
  */
-export async function admit<C extends ParsedCall>(
+export async function admit<C extends ParsedCall & Checked>(
   call: C,
   scope: RequestScope,
   { coordination, identity, ledger, limits }: GatewayServices,
@@ -33,6 +34,7 @@ export async function admit<C extends ParsedCall>(
     waitersMax: userWaitersMax(concurrency),
     waitMsMax: limits.userWaitMs,
     signal: scope.signal,
+    conversation: { groupId: call.servingGroup.id, sessionKey: call.sessionKey },
   });
   const answer = asked instanceof Promise ? await asked : asked;
   if (!answer.granted) throw refusal(answer, concurrency);

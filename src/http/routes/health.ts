@@ -4,6 +4,8 @@ import { Elysia } from "elysia";
 export interface OperationsOptions {
   /** Empty when the process can serve; else what is wrong. */
   readonly problems: () => Promise<readonly string[]>;
+  /** What the process does without at the moment, though it serves. */
+  readonly limitations: () => Promise<readonly string[]>;
   /** Everything that is counted, in Prometheus' text form. */
   readonly metricsText: () => Promise<string>;
 }
@@ -19,18 +21,19 @@ const PROBE_MODEL = {
   properties: {
     status: { type: "string" as const, enum: ["ok", "ready", "unavailable"] },
     problems: { type: "array" as const, items: { type: "string" as const } },
+    limitations: { type: "array" as const, items: { type: "string" as const } },
   },
 };
 
 /** `/health/live`, `/health/ready` and `/metrics`, open to whoever can reach them. They show no names and no secrets. */
-export function operationsRoutes({ problems, metricsText }: OperationsOptions) {
+export function operationsRoutes({ problems, limitations, metricsText }: OperationsOptions) {
   return new Elysia({ name: "routes.operations" })
     .get("/health/live", () => Response.json({ status: "ok" }), {
       detail: probeDetail("Tell whether the process runs", { 200: "It runs" }),
     })
-    .get("/health/ready", () => respondReadiness(problems), {
+    .get("/health/ready", () => respondReadiness(problems, limitations), {
       detail: probeDetail("Tell whether the process can serve", {
-        200: "It can",
+        200: "It can; `limitations` says what it does without, if there is anything",
         503: "It cannot; `problems` says why",
       }),
     })
@@ -49,9 +52,17 @@ export function operationsRoutes({ problems, metricsText }: OperationsOptions) {
 }
 
 /** A check that fails is a problem itself. */
-async function respondReadiness(problems: OperationsOptions["problems"]): Promise<Response> {
+async function respondReadiness(
+  problems: OperationsOptions["problems"],
+  limitations: OperationsOptions["limitations"],
+): Promise<Response> {
   const found = await problems().catch(() => ["the check itself failed"]);
-  if (found.length === 0) return Response.json({ status: "ready" });
+  if (found.length === 0) {
+    const limits = await limitations().catch(() => []);
+    return Response.json(
+      limits.length === 0 ? { status: "ready" } : { status: "ready", limitations: limits },
+    );
+  }
   return Response.json({ status: "unavailable", problems: found }, { status: 503 });
 }
 
