@@ -49,7 +49,7 @@ export async function usageDatabase(
     print(`making ${rows} rows; this takes minutes, once`);
     await freshDatabase(name);
     await fill(url, rows);
-  }
+  } else await migrate(url);
   const [times] = await query<{ from_ms: number; to_ms: number }>(
     url,
     `select extract(epoch from min(created_at)) * 1000 as from_ms, extract(epoch from max(created_at)) * 1000 as to_ms from usage`,

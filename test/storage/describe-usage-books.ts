@@ -112,13 +112,46 @@ export function describeUsageBooks(engine: string, start: () => Promise<TestServ
           await Promise.all([...batches, batches[0] ?? []].map(book));
         }
         const slices = await direct.db.execute<{ slice: string }>(sql.raw(SLICE_SUMS));
-        expect(slices.map(({ slice }) => slice)).toEqual(Object.keys(SLICES).sort());
+        const names = [
+          ...Object.keys(SLICES),
+          "key_month",
+          "key_model_month",
+          "key_account_month",
+          "full_month",
+        ];
+        expect(slices.map(({ slice }) => slice).sort()).toEqual(names.sort());
         const [rows] = await direct.db.execute<{ sums: string }>(sql.raw(ROW_SUMS));
         for (const { slice, ...sums } of slices) expect([slice, sums]).toEqual([slice, { ...rows }]);
         const [wrong] = await direct.db.execute<{ wrong: number }>(sql.raw(WRONG_ROWS));
         expect(wrong?.wrong).toBe(0);
       },
     );
+
+    test.each(SEEDS)("sums over any days are those of the rows, months or not (seed %d)", async (seed) => {
+      const casts = await Promise.all(Array.from({ length: 2 }, () => newCast(storage)));
+      const shuffle = new Shuffle(seed);
+      const dayMs = (nth: number): number => Date.UTC(2050 + seed, 0, 1 + nth);
+      const records = Array.from({ length: 300 }, () =>
+        recordOf(casts[shuffle.below(2)] as (typeof casts)[0], {
+          createdAtMs: dayMs(shuffle.below(150)),
+          costNanos: BigInt(shuffle.below(1_000)),
+        }),
+      );
+      await book(records);
+      const accountId = casts[0]?.accountId;
+      for (let nth = 0; nth < 40; nth++) {
+        const [one, other] = [shuffle.below(150), shuffle.below(150)];
+        const [from, to] = [dayMs(Math.min(one, other)), dayMs(Math.max(one, other))];
+        const days = { fromDay: dayOf(from), toDay: dayOf(to) };
+        const fits = records.filter(
+          (record) =>
+            record.accountId === accountId && record.createdAtMs >= from && record.createdAtMs <= to,
+        );
+        const cost = fits.reduce((sum, { costNanos = 0n }) => sum + costNanos, 0n);
+        const sums = await storage.usageAggregates.list("user", { accountId, ...days }, 10);
+        expect([sums[0]?.requests ?? 0, sums[0]?.costNanos ?? 0n]).toEqual([fits.length, cost]);
+      }
+    });
 
     test("a month that somebody reads is not waited for long", async () => {
       const cast = await newCast(storage);
@@ -191,6 +224,8 @@ function randomRecord(
     durationMs: shuffle.below(1_000),
   });
 }
+
+const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 const NAMES = [
   "input_tokens",

@@ -5,11 +5,16 @@ import { usageDaily } from "#storage/schema/usage-daily.ts";
 import {
   DAILY_SUMS,
   type Dimension,
+  monthlySlice,
   SLICES,
   type SumsAnswer,
   sumsOf,
   type UsageSums,
 } from "./usage-slices.ts";
+
+/** Days before and after every other, in PostgreSQL's words. */
+const EVER = "-infinity";
+const FOREVER = "infinity";
 
 /** What usage can be added up by, with the column that holds it. */
 const COLUMNS = {
@@ -75,18 +80,36 @@ function conditionsOf(by: AggregateBy, filter: AggregateFilter): readonly SQL[] 
   const named = asked.filter(([, value]) => value !== undefined);
   const needed = new Set<string>(named.map(([dimension]) => dimension));
   if (by !== "day") needed.add(COLUMNS[by]);
-  const { fromDay, toDay } = filter;
+  const slice = smallestSlice(needed);
   return [
-    sql`slice = ${smallestSlice(needed)}`,
+    by === "day" ? withinDays(slice, filter) : withinMonths(slice, filter),
     ...named.map(([dimension, value]) => sql`${sql.raw(dimension)} = ${value}`),
-    ...(fromDay === undefined ? [] : [sql`day >= ${fromDay}::date`]),
-    ...(toDay === undefined ? [] : [sql`day <= ${toDay}::date`]),
   ];
 }
 
+function withinDays(slice: string, { fromDay = EVER, toDay = FOREVER }: AggregateFilter): SQL {
+  return sql`slice = ${slice} and day >= ${fromDay}::date and day <= ${toDay}::date`;
+}
+
+/** Whole months where they are added up, and the days before and after them. */
+function withinMonths(slice: keyof typeof SLICES, filter: AggregateFilter): SQL {
+  const monthly = monthlySlice(slice);
+  if (monthly === undefined) return withinDays(slice, filter);
+  const { fromDay = EVER, toDay = FOREVER } = filter;
+  const first =
+    filter.fromDay === undefined
+      ? sql`${EVER}::date`
+      : sql`(date_trunc('month', ${fromDay}::date - 1) + interval '1 month')::date`;
+  const end =
+    filter.toDay === undefined ? sql`${FOREVER}::date` : sql`date_trunc('month', ${toDay}::date + 1)::date`;
+  return sql`(
+    (slice = ${monthly} and day >= ${first} and day < ${end})
+    or (slice = ${slice} and day >= ${fromDay}::date and day <= ${toDay}::date and day < ${first})
+    or (slice = ${slice} and day >= ${first} and day <= ${toDay}::date and day >= ${end}))`;
+}
+
 /** Slices are in the order of their size, and the last one tells everything apart. */
-function smallestSlice(needed: ReadonlySet<string>): string {
-  const fits = ([, told]: readonly [string, readonly Dimension[]]) =>
-    needed.isSubsetOf(new Set<string>(told));
-  return Object.entries(SLICES).find(fits)?.[0] ?? "full";
+function smallestSlice(needed: ReadonlySet<string>): keyof typeof SLICES {
+  const slices = Object.keys(SLICES) as (keyof typeof SLICES)[];
+  return slices.find((slice) => needed.isSubsetOf(new Set<string>(SLICES[slice]))) ?? "full";
 }

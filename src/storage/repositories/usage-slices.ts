@@ -26,6 +26,23 @@ export const SLICES = {
   full: DIMENSIONS,
 } as const satisfies Record<string, readonly Dimension[]>;
 
+/** The slices that are also added up by month, in rows of the month's first day: years of them are read at once. */
+const MONTHLY = [
+  "key",
+  "key_model",
+  "key_account",
+  "full",
+] as const satisfies readonly (keyof typeof SLICES)[];
+
+/** The slice that has whole months of another one; undefined where there is none. */
+export function monthlySlice(slice: keyof typeof SLICES): string | undefined {
+  return MONTHLY.some((monthly) => monthly === slice) ? monthlyName(slice) : undefined;
+}
+
+function monthlyName(slice: string): string {
+  return `${slice}_month`;
+}
+
 /** Of requests, those that ended in one of these went wrong through no fault of the client. */
 const ERRORS: readonly UsageStatus[] = ["upstream_broke", "upstream_stalled", "failed"];
 
@@ -114,29 +131,34 @@ export function sumsOf(row: SumsAnswer): UsageSums {
 const KEYS = ["slice", "day", ...DIMENSIONS].join(", ");
 const KEPT = SUM_NAMES.map((name) => `${name} = kept.${name} + excluded.${name}`).join(", ");
 
-/** Which slice a row of the grouping belongs to: PostgreSQL sets a bit for each dimension that it leaves out. */
-const SLICE_OF = Object.entries<readonly Dimension[]>(SLICES)
-  .map(([slice, told]) => {
-    const bits = DIMENSIONS.map((dimension) => (told.includes(dimension) ? "0" : "1")).join("");
-    return `when b'${bits}'::integer then '${slice}'`;
-  })
-  .join(" ");
+/** What is grouped by: the columns of the grouping, and the slice that comes of them. */
+const GROUPINGS: readonly { readonly slice: string; readonly columns: readonly string[] }[] = [
+  ...Object.entries(SLICES).map(([slice, told]) => ({ slice, columns: ["day", ...told] })),
+  ...MONTHLY.map((slice) => ({ slice: monthlyName(slice), columns: ["month", ...SLICES[slice]] })),
+];
 
-const GROUPING_SETS = Object.values<readonly Dimension[]>(SLICES)
-  .map((told) => `(${["day", ...told].join(", ")})`)
-  .join(", ");
+const GROUPED = ["day", ...DIMENSIONS];
+
+/** Which slice a row of the grouping belongs to: PostgreSQL sets a bit for each column that it leaves out. */
+const SLICE_OF = GROUPINGS.map(({ slice, columns }) => {
+  const bits = GROUPED.map((column) => (columns.includes(column) ? "0" : "1")).join("");
+  return `when b'${bits}'::integer then '${slice}'`;
+}).join(" ");
+
+const GROUPING_SETS = GROUPINGS.map(({ columns }) => `(${columns.join(", ")})`).join(", ");
 
 /** Adds rows, in the words of a `from` clause, up in every slice, on top of what is there. */
 export function sliced(rows: string): SQL {
   return sql`
     insert into ${usageDaily} as kept (${sql.raw(KEYS)}, ${SUM_COLUMNS})
     select
-      case grouping(${sql.raw(DIMENSIONS.join(", "))}) ${sql.raw(SLICE_OF)} end, day,
+      case grouping(${sql.raw(GROUPED.join(", "))}) ${sql.raw(SLICE_OF)} end, coalesce(day, month),
       coalesce(user_id, 0), coalesce(api_key_id, 0), coalesce(group_id, 0), coalesce(account_id, 0), coalesce(model, ''),
       ${ROW_SUMS}
     from (
       select
-        (created_at at time zone 'UTC')::date as day, user_id, api_key_id, group_id, coalesce(account_id, 0) as account_id,
+        (created_at at time zone 'UTC')::date as day,
+        date_trunc('month', created_at at time zone 'UTC')::date as month, user_id, api_key_id, group_id, coalesce(account_id, 0) as account_id,
         model, status, input_tokens, output_tokens, cache_creation_tokens, cache_creation_5m_tokens,
         cache_creation_1h_tokens, cache_read_tokens, cost_nanos, list_cost_nanos, account_cost_nanos, duration_ms
       from ${sql.raw(rows)}
