@@ -82,10 +82,10 @@ export async function startPostgres(dir: string): Promise<TestServer | undefined
 }
 
 /** Starts a Redis of its own in `dir`; undefined when none is installed. Nothing is saved. */
-export async function startRedis(dir: string): Promise<TestServer | undefined> {
+export async function startRedis(dir: string, ownPort?: number): Promise<TestServer | undefined> {
   const binary = Bun.which("redis-server") ?? Bun.which("valkey-server");
   if (binary === null) return undefined;
-  const port = await freePort();
+  const port = ownPort ?? (await freePort());
   const options = { port: `${port}`, bind: "127.0.0.1", dir, save: "", appendonly: "no" };
   return await serve({
     command: [binary, ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])],
@@ -163,7 +163,8 @@ async function runSql(url: string, statement: string): Promise<void> {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nothing listens on now. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
