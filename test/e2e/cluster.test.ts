@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Redis } from "ioredis";
 import { SCRIPTS } from "#coordination/redis/scripts.ts";
 import type { Tenant } from "#support/gateway.ts";
 import { eventually, usageOf } from "#support/gateway.ts";
@@ -81,17 +80,12 @@ test("what one node has booked, every node shows", async () => {
 test("a request that meets no other asks Redis for its slot, its account and its money, and for nothing else", async () => {
   const tenant = await cluster.tenant([{}]);
   await known(tenant);
-  const looker = new Redis(redis?.url ?? "");
-  const monitor = await looker.monitor();
-  const seen: string[] = [];
-  monitor.on("monitor", (_time: string, args: readonly string[], source: string) => {
-    if (source !== "lua" && args.some((arg) => arg.includes(`{${cluster.namespace}}`)))
-      seen.push(nameOf(args));
-  });
+  const commands: string[] = [];
+  const stop = await monitored(redis?.url ?? "", commands);
   for (let count = 0; count < REQUESTS; count++) await (await cluster.ask(0, tenant.key)).text();
   await Bun.sleep(100);
-  monitor.disconnect();
-  looker.disconnect();
+  stop();
+  const seen = commands.filter((line) => line.includes(`{${cluster.namespace}}`)).map(nameOf);
   const per = (name: string): number => seen.filter((script) => script === name).length / REQUESTS;
   // Let in, an account's slot, and the money of the user and of the key, which are asked for together; nobody
   // waits for what is given back.
@@ -110,7 +104,31 @@ const NAMES = new Map(
 );
 
 /** Which script was run: by its digest, or, by a connection that runs it for the first time, as a whole. */
-function nameOf([command, script = ""]: readonly string[]): string {
-  const digest = command?.toLowerCase() === "eval" ? createHash("sha1").update(script).digest("hex") : script;
-  return NAMES.get(digest) ?? `${command} ${script}`;
+function nameOf(line: string): string {
+  const [command = "", script = ""] = [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = ""]) => word);
+  if (command.toLowerCase() !== "eval") return NAMES.get(script) ?? `${command} ${script}`;
+  const text = JSON.parse(`"${script.replaceAll("\\x", "\\u00")}"`) as string;
+  return NAMES.get(createHash("sha1").update(text).digest("hex")) ?? command;
+}
+
+/** Notes every command that Redis is sent by a client, one a line, until it is stopped (https://redis.io/docs/latest/commands/monitor/). */
+async function monitored(url: string, commands: string[]): Promise<() => void> {
+  const { hostname, port } = new URL(url);
+  const ready = Promise.withResolvers<void>();
+  let rest = "";
+  const socket = await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: {
+      data: (_, bytes) => {
+        const lines = `${rest}${bytes.toString("latin1")}`.split("\r\n");
+        rest = lines.pop() ?? "";
+        ready.resolve();
+        commands.push(...lines.filter((line) => !line.includes(" lua] ")));
+      },
+    },
+  });
+  socket.write("MONITOR\r\n");
+  await ready.promise;
+  return () => void socket.end();
 }
