@@ -30,11 +30,12 @@ export class RedisStage {
   readonly admin: Redis;
   readonly #members: RedisMember[] = [];
 
-  constructor(url = process.env["TEST_REDIS_URL"]) {
+  /** Closed after the tests of the file, unless it is made for a server of its own and closed with that. */
+  constructor(url = process.env["TEST_REDIS_URL"], closesItself = true) {
     if (url === undefined) throw new Error("TEST_REDIS_URL is not set");
     this.url = url;
     this.admin = new Redis(url);
-    afterAll(() => this.close());
+    if (closesItself) afterAll(() => this.close());
   }
 
   get base(): string {

@@ -1,0 +1,20 @@
+import { DEGRADATIONS } from "./degradation.ts";
+
+const HEAD = `# What happens when something fails
+
+Redis and PostgreSQL are needed to know, not to serve. This page says for each way in which they can fail what goes on, what tightens and what is refused. \`/health/ready\` stays green while the node can serve and names under \`limitations\` what it does without; \`sluice_redis_threads_down\` and \`sluice_redis_losses\` count it. This page is printed from \`src/domain/degradation.ts\` by \`bun run docs:settings\`.
+
+Money never loosens: while Redis cannot be asked, a thread sets aside only of purses that Redis has told it of, and no more than what was left then, less what this node has set aside since, divided by the number of nodes. A purse without a bound is not asked for. A single node without Redis has all of this in its own memory and loses nothing of it while it runs.
+
+| of | fault | noticed | works | tightens | refused | afterwards |
+|---|---|---|---|---|---|---|
+`;
+
+/** The page of the documentation that says what happens when something fails. */
+export function renderDegradation(): string {
+  const rows = DEGRADATIONS.map(
+    ({ of, fault, noticed, works, tightens, refused, afterwards }) =>
+      `| ${[of, fault, noticed, works, tightens, refused, afterwards].join(" | ")} |`,
+  );
+  return `${HEAD}${rows.join("\n")}\n`;
+}
