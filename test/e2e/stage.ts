@@ -45,6 +45,15 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+let stages = 0;
+
+/** With `STAGE_ON_REDIS` the gateway is one node of a cluster: what holds in memory holds on Redis as well. */
+function onRedis(): Record<string, string> {
+  if (process.env["STAGE_ON_REDIS"] === undefined) return {};
+  const REDIS_NAMESPACE = `stage-${process.pid}-${++stages}`;
+  return { REDIS_URL: process.env["TEST_REDIS_URL"] ?? "", REDIS_NAMESPACE };
+}
+
 /** Starts both, on the PostgreSQL server of the tests where there is one. */
 export async function openStage(env: Record<string, string> = {}): Promise<Stage> {
   const hasServer = process.env["TEST_DATABASE_URL"] !== undefined;
@@ -53,7 +62,7 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
   const gateway = await startGatewayProcess({
     HTTP_THREADS: "2",
     LOG_LEVEL: "warn",
-    ...(database === undefined ? {} : { DATABASE_URL: database.url }),
+    ...(database === undefined ? {} : { DATABASE_URL: database.url, ...onRedis() }),
     ...env,
   });
   const attemptsOf = (upstreamKey: string): readonly Attempt[] =>

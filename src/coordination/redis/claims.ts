@@ -42,10 +42,15 @@ export class RedisClaims implements AccountClaims {
   }
 
   async claim(claim: AccountClaim): Promise<ClaimAnswer> {
-    const { link, membership } = this.#parts;
-    if (!link.isUp) return await this.#claimHere(claim);
+    const { link, membership, vitals, slots } = this.#parts;
+    const [best] = claim.accounts;
+    if (!link.isUp || best === undefined) return await this.#claimHere(claim);
     membership.flush();
     const lease = membership.nextLease();
+    // Noted before it is granted, so that whoever chooses meanwhile sees the account in use.
+    const noted = claim.lease === undefined ? slots.note({ kind: "account", id: best.id }) : undefined;
+    vitals.of(best.id).used(claim.nowMs);
+    let early: Lease | undefined = noted;
     try {
       const answer = (await link.ask("claim", ...this.#words(claim, lease))) as ScriptAnswer;
       if (answer[0] === "unknown") {
@@ -53,10 +58,14 @@ export class RedisClaims implements AccountClaims {
         await membership.rejoin();
         return await this.claim(claim);
       }
-      return this.#read(answer, claim, lease);
+      const isBest = answer[0] === "taken" && answer[1] === 1;
+      if (isBest) early = undefined;
+      return this.#read(answer, claim, { lease, noted: isBest ? noted : undefined });
     } catch {
       membership.forget(lease);
       return await this.#claimHere(claim);
+    } finally {
+      early?.release();
     }
   }
 
@@ -87,7 +96,11 @@ export class RedisClaims implements AccountClaims {
     ];
   }
 
-  #read([verdict, place, requests, ...why]: ScriptAnswer, claim: AccountClaim, lease: string): ClaimAnswer {
+  #read(
+    [verdict, place, requests, ...why]: ScriptAnswer,
+    claim: AccountClaim,
+    { lease, noted }: { readonly lease: string; readonly noted: Lease | undefined },
+  ): ClaimAnswer {
     const { membership, slots, sessions, vitals } = this.#parts;
     const refusals = why as readonly ClaimRefusal[];
     const index = place - 1;
@@ -96,7 +109,7 @@ export class RedisClaims implements AccountClaims {
       membership.forget(lease);
       return { granted: false, refusals };
     }
-    const held = claim.lease ?? slots.leaseOf(lease, { kind: "account", id: account.id });
+    const held = claim.lease ?? slots.leaseOf(lease, { kind: "account", id: account.id }, noted);
     if (claim.lease !== undefined) membership.forget(lease);
     if (held === undefined) return { granted: false, refusals: [...refusals, "full"] };
     const { nowMs, session, binding } = claim;

@@ -76,10 +76,15 @@ export class RedisSlots implements Slots {
     for (const moving of this.#waitingHere) moving.abort();
   }
 
+  /** Counts a lease as one of this node's own; undefined when it cannot note any more. */
+  note(holder: Holder): Lease | undefined {
+    return this.#parts.local.note(holder);
+  }
+
   /** The right to what Redis has granted; undefined when this node cannot note any more leases. */
-  leaseOf(lease: string, holder: Holder): Lease | undefined {
-    const { membership, local } = this.#parts;
-    const noted = local.note(holder);
+  leaseOf(lease: string, holder: Holder, early?: Lease): Lease | undefined {
+    const { membership } = this.#parts;
+    const noted = early ?? this.note(holder);
     if (noted === undefined) {
       membership.leave(lease);
       return undefined;
