@@ -82,15 +82,14 @@ test("what others have in flight is known without asking", async () => {
 
 test("work that only one may do is done by one, and the next one's token is higher", async () => {
   const [here, there] = [await stage.member(), await stage.member()];
-  const done = Promise.withResolvers<void>();
+  const [begun, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const first = here.singleFlight.run("renew", async ({ token }) => {
+    begun.resolve();
     await done.promise;
     return token;
   });
-  await eventually(
-    () => there.singleFlight.run("renew", async () => "ran"),
-    (ran) => ran === undefined,
-  );
+  await begun.promise;
+  expect(await there.singleFlight.run("renew", async () => "ran")).toBeUndefined();
   done.resolve();
   const token = await first;
   const next = await eventually(

@@ -45,6 +45,10 @@ export class RedisClaims implements AccountClaims {
     const { link, membership, vitals, slots } = this.#parts;
     const [best] = claim.accounts;
     if (!link.isUp || best === undefined) return await this.#claimHere(claim);
+    if (claim.lease !== undefined && this.#isFree(best, claim.nowMs)) {
+      this.#bind(best, claim);
+      return { granted: true, index: 0, lease: claim.lease, isProbe: false, refusals: [] };
+    }
     membership.flush();
     const lease = membership.nextLease();
     // Noted before it is granted, so that whoever chooses meanwhile sees the account in use.
@@ -67,6 +71,20 @@ export class RedisClaims implements AccountClaims {
     } finally {
       early?.release();
     }
+  }
+
+  /** Whether there is nothing to be had of an account besides the slot. */
+  #isFree({ id, requestsMax, sessions }: ClaimableAccount, nowMs: number): boolean {
+    const isCounted = requestsMax !== undefined || sessions !== undefined;
+    return !isCounted && this.#parts.vitals.of(id).circuit(nowMs) === "closed";
+  }
+
+  /** Binds the conversation, which nobody waits for. */
+  #bind({ id }: ClaimableAccount, { session, binding, nowMs }: AccountClaim): void {
+    this.#parts.vitals.of(id).used(nowMs);
+    const staysAt = binding?.staysAt;
+    if (binding === undefined || (staysAt !== undefined && staysAt !== id)) return;
+    this.#parts.sessions.bind(session, id, binding.ttlMs);
   }
 
   #words(claim: AccountClaim, lease: string): readonly Argument[] {

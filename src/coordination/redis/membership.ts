@@ -115,7 +115,7 @@ export class Membership {
   leave(lease: string): void {
     this.forget(lease);
     this.#leaving.push(lease);
-    if (this.#leaving.length === 1) setImmediate(() => this.flush());
+    if (this.#leaving.length === 1) queueMicrotask(() => this.flush());
   }
 
   /** Says at once what leases are not wanted any more, before something that has to come after it. */

@@ -62,7 +62,6 @@ for index = 7, #ARGV, 6 do
     if ARGV[5] ~= '0' and (ARGV[6] == '' or ARGV[6] == account) then
       redis.call('SET', key('bound', conversation), account, 'PX', ARGV[5])
     end
-    redis.call('ZADD', key('used'), now, account)
     return { 'taken', (index - 1) / 6, requests, unpack(refusals) }
   end
   refusals[#refusals + 1] = why

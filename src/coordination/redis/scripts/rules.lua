@@ -40,6 +40,7 @@ end
 local function hold(lease, holder, now)
   redis.call('ZADD', key('held', holder), now, lease)
   redis.call('HSET', key('leases', member_of(lease)), lease, holder)
+  if string.sub(holder, 1, 1) == 'a' then redis.call('ZADD', key('used'), now, string.sub(holder, 2)) end
 end
 
 -- Puts a lease at the end of a line. Its ticket tells the time as well, and is above all before it.
