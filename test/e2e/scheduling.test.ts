@@ -8,14 +8,14 @@ const CLIENTS = 240;
 
 /** How many requests each account takes at once, and how long each of them takes. */
 const ACCOUNTS = [
-  { concurrency: 10, delayMs: 75 },
-  { concurrency: 5, delayMs: 75 },
-  { concurrency: 20, delayMs: 150 },
   { concurrency: 10, delayMs: 150 },
-  { concurrency: 12, delayMs: 225 },
-  { concurrency: 24, delayMs: 225 },
+  { concurrency: 5, delayMs: 150 },
   { concurrency: 20, delayMs: 300 },
-  { concurrency: 8, delayMs: 300 },
+  { concurrency: 10, delayMs: 300 },
+  { concurrency: 12, delayMs: 450 },
+  { concurrency: 24, delayMs: 450 },
+  { concurrency: 20, delayMs: 600 },
+  { concurrency: 8, delayMs: 600 },
 ];
 
 let stage: Stage;
