@@ -24,7 +24,10 @@ const BYTES_PER_MB = 1_000_000;
 /** Growth after the warm-up that is no leak: of memory in bytes, of objects and of descriptors. */
 const RESIDENT_GROWTH_MAX = 40 * BYTES_PER_MB;
 const OBJECTS_GROWTH_MAX = 300;
-const FILES_GROWTH_MAX = 100;
+/** Longest that idle connections to clients, upstreams and the database are kept, and some more, in milliseconds. */
+const IDLE_MS_MAX = 90_000;
+/** Descriptors more than at the start that are no leak: what a first request opens for good. */
+const FILES_GROWTH_MAX = 8;
 
 /** Accounts that fail all the time must go on being asked, or nothing but refusals would be measured. */
 const SETTINGS = {
@@ -71,6 +74,8 @@ export async function soak({ options, say, report }: BenchRun): Promise<void> {
       held.push(await holdings(sluice));
       say(`${(step * REQUESTS) / STEPS} requests: ${JSON.stringify(held.at(-1))}`);
     }
+    held.push(await idleHoldings(sluice, held[0]?.files ?? 0));
+    say(`idle: ${JSON.stringify(held.at(-1))}`);
     report(tableOf(held, seen, await missing(sluice, seen.wholeIds)));
     refuseLeaks(held, seen);
   } finally {
@@ -149,10 +154,21 @@ async function holdings({ pid, say }: Sluice): Promise<Holdings> {
       const thread = JSON.parse(readFileSync(join(folder, file), "utf8")) as HeapCounts;
       for (const kind of COUNTED) counts[kind] += thread[kind];
     }
-    return { ...counts, residentBytes: residentBytes(pid), files: readdirSync(`/proc/${pid}/fd`).length };
+    return { ...counts, residentBytes: residentBytes(pid), files: filesOf(pid) };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** What is held once kept connections have been let go of, which is waited for. */
+async function idleHoldings(sluice: Sluice, filesAtFirst: number): Promise<Holdings> {
+  const until = performance.now() + IDLE_MS_MAX;
+  while (performance.now() < until && filesOf(sluice.pid) > filesAtFirst) await Bun.sleep(PROBE_MS);
+  return await holdings(sluice);
+}
+
+function filesOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 /** How many answers that a client has seen whole are not booked exactly once. */
@@ -192,7 +208,7 @@ function tableOf(held: readonly Holdings[], { ends, wholeIds }: Seen, lost: numb
       { name: "descriptors" },
     ],
     rows: held.map((one, step) => ({
-      name: `after ${((step * REQUESTS) / STEPS).toLocaleString("en")} requests`,
+      name: step > STEPS ? "once idle" : `after ${((step * REQUESTS) / STEPS).toLocaleString("en")} requests`,
       cells: [one.residentBytes / BYTES_PER_MB, ...COUNTED.map((kind) => one[kind]), one.files],
     })),
     notes: [
@@ -205,13 +221,12 @@ function tableOf(held: readonly Holdings[], { ends, wholeIds }: Seen, lost: numb
 
 /** @throws Error when something has grown since the warm-up, or an answer looked whole that was not. */
 function refuseLeaks(held: readonly Holdings[], { ends }: Seen): void {
-  const warm = held[WARM_UP_STEPS];
-  const last = held.at(-1);
-  if (warm === undefined || last === undefined) return;
+  const [first, warm, last] = [held[0], held[WARM_UP_STEPS], held.at(-1)];
+  if (first === undefined || warm === undefined || last === undefined) return;
   const problems = [
     ...COUNTED.filter((kind) => last[kind] - warm[kind] > OBJECTS_GROWTH_MAX),
     ...(last.residentBytes - warm.residentBytes > RESIDENT_GROWTH_MAX ? ["resident memory"] : []),
-    ...(last.files - warm.files > FILES_GROWTH_MAX ? ["descriptors"] : []),
+    ...(last.files - first.files > FILES_GROWTH_MAX ? ["descriptors"] : []),
     ...(ends.has("truncated") ? ["truncated answers"] : []),
   ];
   if (problems.length > 0) throw new Error(`the soak has found growth: ${problems.join(", ")}`);
