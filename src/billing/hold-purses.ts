@@ -1,5 +1,6 @@
 import type { Purse, PurseBooks, PurseCost } from "#coordination/holds.ts";
 import type { ApiKeyId, SubscriptionId, UserId } from "#domain/ids.ts";
+import { chargeOf } from "#domain/usage-line.ts";
 
 /** Who a request is charged to. */
 export interface Charged {
@@ -37,23 +38,15 @@ export function booksOf(
 export function costsOfLines(lines: Iterable<string>): readonly PurseCost[] {
   const sums = new Map<string, PurseCost>();
   for (const line of lines) {
-    const { user_id: userId, api_key_id: apiKeyId, ...rest } = JSON.parse(line) as ChargedLine;
-    const { subscription_id: subscriptionId, cost_nanos: costNanos } = rest;
-    if (costNanos === null || costNanos === 0) continue;
-    for (const purse of pursesOf({ userId, apiKeyId, subscriptionId: subscriptionId ?? undefined })) {
+    const charge = chargeOf(line);
+    const { costNanos } = charge;
+    if (costNanos === undefined || costNanos === 0) continue;
+    for (const purse of pursesOf(charge)) {
       const name = `${purse.kind} ${purse.id}`;
       sums.set(name, { purse, costNanos: (sums.get(name)?.costNanos ?? 0) + costNanos });
     }
   }
   return [...sums.values()];
-}
-
-/** What is read of a line. */
-interface ChargedLine {
-  readonly user_id: UserId;
-  readonly api_key_id: ApiKeyId;
-  readonly subscription_id?: SubscriptionId | null;
-  readonly cost_nanos: number | null;
 }
 
 /** Amounts beyond 2^53 are cut to it: they are more than any request costs. */

@@ -66,5 +66,5 @@ function keepTrace(call: ParsedCall & Checked, { traces }: GatewayServices): voi
     client: client && `${client.name} ${client.version}`,
     arrivedAtMs: call.arrivedAtMs,
   };
-  traces.keep(requestId, call.trace);
+  traces.keep(call.trace);
 }

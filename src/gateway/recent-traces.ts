@@ -5,16 +5,16 @@ const TRACES_MAX = 1_000;
 
 /** The traces of the latest requests of this thread, those under way included. */
 export class RecentTraces {
-  readonly #traces = new Map<string, RequestTrace>();
+  /** A ring: keeping costs every request, finding one costs only who asks. */
+  readonly #traces: RequestTrace[] = [];
+  #next = 0;
 
-  keep(requestId: string, trace: RequestTrace): void {
-    this.#traces.set(requestId, trace);
-    if (this.#traces.size <= TRACES_MAX) return;
-    const [oldest] = this.#traces.keys();
-    if (oldest !== undefined) this.#traces.delete(oldest);
+  keep(trace: RequestTrace): void {
+    this.#traces[this.#next] = trace;
+    this.#next = (this.#next + 1) % TRACES_MAX;
   }
 
   find(requestId: string): RequestTrace | undefined {
-    return this.#traces.get(requestId);
+    return this.#traces.find(({ request }) => request?.requestId === requestId);
   }
 }

@@ -43,7 +43,7 @@ export async function handleGateway(
       arrivedAtMs: services.clock.now(),
       startedAt: services.clock.monotonic(),
       readBody: () =>
-        readBody(request, bodyLimits).catch((thrown: unknown) => {
+        readBody(request, bodyLimits, services.stallWatch).catch((thrown: unknown) => {
           isGivenUp = true;
           throw thrown;
         }),

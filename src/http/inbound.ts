@@ -1,4 +1,5 @@
 import { Fault } from "#kernel/fault.ts";
+import type { StallWatch } from "#kernel/stall-watch.ts";
 
 /** Most bytes that are read and thrown away so that a client in mid-upload gets to see its 413. */
 const DISCARD_BYTES_MAX = 67_108_864;
@@ -15,29 +16,26 @@ export interface BodyLimits {
  * @throws Fault `parse.body_too_large` whether the size was declared or not, `parse.body_unreadable` when
  * the client broke off or took too long.
  */
-export async function readBody(request: Request, { bytesMax, readMs }: BodyLimits): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  { bytesMax, readMs }: BodyLimits,
+  stallWatch: StallWatch,
+): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared > bytesMax) {
-    const timer = Promise.withResolvers<void>();
-    const limit = setTimeout(timer.resolve, readMs);
-    await Promise.race([discard(request), timer.promise]).finally(() => clearTimeout(limit));
-    throw tooLarge(bytesMax);
-  }
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Fault("parse.body_unreadable", { internal: "took too long" })),
-    readMs,
-  );
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const isTooLarge = declared > bytesMax;
+  const watch = stallWatch.open(() => reject(isTooLarge ? tooLarge(bytesMax) : tookTooLong()));
+  watch.arm(readMs);
+  if (isTooLarge) void discard(request).then(() => reject(tooLarge(bytesMax)));
+  else if (declared <= bytesMax) request.bytes().then(resolve, reject);
+  else readCounted(request, bytesMax).then(resolve, reject);
   try {
-    return await Promise.race([
-      declared <= bytesMax ? request.bytes() : readCounted(request, bytesMax),
-      late,
-    ]);
+    return await promise;
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
     throw new Fault("parse.body_unreadable", { internal: "the body broke off", cause: thrown });
   } finally {
-    clearTimeout(timer);
+    watch.close();
   }
 }
 
@@ -64,6 +62,10 @@ async function discard(request: Request): Promise<void> {
   } catch {
     // The client broke off by itself: there is nobody left to answer.
   }
+}
+
+function tookTooLong(): Fault {
+  return new Fault("parse.body_unreadable", { internal: "took too long" });
 }
 
 function tooLarge(bytesMax: number): Fault {

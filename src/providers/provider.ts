@@ -3,6 +3,7 @@ import type { Dialect, Platform } from "#domain/platform.ts";
 import type { UpstreamRequest } from "#domain/upstream-request.ts";
 import type { TokenUsage } from "#domain/usage-record.ts";
 import type { Fault, UpstreamAnswer } from "#kernel/fault.ts";
+import type { HeaderRecord } from "#kernel/headers.ts";
 import type { ByteRange } from "#kernel/json-scan.ts";
 import type { StreamError, StreamMeter } from "#protocols/stream-meter.ts";
 
@@ -65,7 +66,7 @@ export interface Provider {
   /** The request that carries a call to one account. Fresh headers every time; the body is the call's own. */
   buildRequest(call: Call, account: Account): UpstreamRequest;
   /** Headers of an upstream's answer that the client gets to see, as a record of the caller's own. */
-  relayHeaders(headers: Headers): Record<string, string>;
+  relayHeaders(headers: HeaderRecord): Record<string, string>;
   /** The answer with another name in its `model`; undefined when it names none. */
   renameModel(body: Uint8Array, model: string): Uint8Array | undefined;
   /** Whole events of a stream with another name for the model; undefined when none of them names it. */
@@ -75,7 +76,7 @@ export interface Provider {
   /** What an error that a stream tells of before its first content means, with its retry verdict. */
   readStreamError(error: StreamError): Fault;
   /** What an answer's headers tell about the account's rate limits. Called for every answer, so it is cheap. */
-  readLimits(headers: Headers, nowMs: number): RateLimits;
+  readLimits(headers: HeaderRecord, nowMs: number): RateLimits;
   /** Reads the usage of a whole answer; undefined when it reports none. */
   readUsage(body: Uint8Array): TokenUsage | undefined;
   /** A meter for one streamed answer. */

@@ -155,7 +155,7 @@ test("the books of a purse are what its tightest limit leaves", () => {
 
 test("what records cost is added up for those who were charged, and only for those", () => {
   const line = (cost: number | null, subscription: number | null, user = 1) =>
-    `{"user_id":${user},"api_key_id":2,"subscription_id":${subscription},"cost_nanos":${cost}}`;
+    `{"request_id":"r","user_id":${user},"api_key_id":2,"subscription_id":${subscription},"cost_nanos":${cost}}`;
   expect(
     costsOfLines([line(5, null), line(7, null), line(11, 3), line(null, null), line(0, null, 9)]),
   ).toEqual([

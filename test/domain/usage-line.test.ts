@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { AccountId, ApiKeyId, GroupId, SubscriptionId, UserId } from "#domain/ids.ts";
-import { usageLine } from "#domain/usage-line.ts";
+import { chargeOf, usageLine } from "#domain/usage-line.ts";
 import { NO_USAGE, type UsageRecord } from "#domain/usage-record.ts";
 
 const RECORD: UsageRecord = {
@@ -85,4 +85,35 @@ test("attempts are told under the names of their columns", () => {
       },
     ],
   });
+});
+
+test("who pays how much is read from a line as from its parsed form, whatever names it holds", () => {
+  const names = [
+    "claude",
+    'x,"cost_nanos":9,"user_id":9',
+    '\\",\\"api_key_id\\":7',
+    '","subscription_id":5,"',
+    "\u2028",
+  ];
+  for (const model of names) {
+    for (const costNanos of [undefined, 0n, 12_345n, 9_007_199_254_740_991n]) {
+      for (const subscriptionId of [undefined, 77 as SubscriptionId]) {
+        const line = usageLine({
+          ...RECORD,
+          requestId: model,
+          model,
+          upstreamModel: model,
+          costNanos,
+          subscriptionId,
+        });
+        const parsed = JSON.parse(line) as Record<string, number | null>;
+        expect(chargeOf(line)).toEqual({
+          userId: parsed["user_id"] as UserId,
+          apiKeyId: parsed["api_key_id"] as ApiKeyId,
+          subscriptionId: (parsed["subscription_id"] ?? undefined) as SubscriptionId | undefined,
+          costNanos: parsed["cost_nanos"] ?? undefined,
+        });
+      }
+    }
+  }
 });

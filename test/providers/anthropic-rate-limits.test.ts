@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { readLimits } from "#providers/anthropic/rate-limits.ts";
-import { NO_LIMITS } from "#providers/provider.ts";
+import { recordOf } from "#kernel/headers.ts";
+import { readLimits as readRecord } from "#providers/anthropic/rate-limits.ts";
+import { NO_LIMITS, type RateLimits } from "#providers/provider.ts";
 
+const readLimits = (headers: Headers, nowMs: number): RateLimits => readRecord(recordOf(headers), nowMs);
 const NOW = Date.parse("2026-10-03T12:00:00Z");
 const SECOND = 1_000;
 const HOUR = 3_600_000;

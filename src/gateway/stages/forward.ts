@@ -7,6 +7,7 @@ import { faultEvent } from "#gateway/render-fault.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import { StreamRelay } from "#gateway/stream-relay.ts";
 import { type HeldAccount, UpstreamCall } from "#gateway/upstream-call.ts";
+import { type HeaderRecord, headerOf, recordOf } from "#kernel/headers.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
 import type { Secret } from "#kernel/secret.ts";
 
@@ -33,17 +34,18 @@ export async function forward(
   try {
     upstreamCall.expectWithin(call.stream ? limits.firstTokenMs : limits.responseMs, "upstream.timeout");
     const response = await services.send(provider.buildRequest(call, account), upstreamCall.signal);
-    const { status, headers } = response;
+    const { status } = response;
+    const headers = recordOf(response.headers);
     services.health.responded(account, provider.readLimits(headers, services.clock.now()));
     if (!response.ok) {
       const body = withoutCredential(await readBounded(response, ERROR_BYTES_MAX), account.credential);
-      throw provider.readFault({ status, headers, body });
+      throw provider.readFault({ status, headers: response.headers, body });
     }
     onAccepted();
-    const stream = eventStreamOf(response);
+    const stream = isEventStream(headers) ? response.body : null;
     const isRenamed = mappedModel(account.modelMapping, call.model) !== call.model;
-    if (stream !== undefined) {
-      return await relayStream({ call, response, stream, upstreamCall, isRenamed }, scope, services);
+    if (stream !== null) {
+      return await relayStream({ call, status, headers, stream, upstreamCall, isRenamed }, scope, services);
     }
     const answer = await readBounded(response, WHOLE_BYTES_MAX);
     const body = (isRenamed ? provider.renameModel(answer, call.model) : undefined) ?? answer;
@@ -70,7 +72,8 @@ export interface Attempt extends SelectedAccount, HeldAccount {
 
 interface StreamParts {
   readonly call: ParsedCall & Funded;
-  readonly response: Response;
+  readonly status: number;
+  readonly headers: HeaderRecord;
   readonly stream: ReadableStream<Uint8Array>;
   readonly upstreamCall: UpstreamCall;
   /** The upstream was asked for another model than the client had named, and answers in that name. */
@@ -78,7 +81,7 @@ interface StreamParts {
 }
 
 async function relayStream(
-  { call, response, stream, upstreamCall, isRenamed }: StreamParts,
+  { call, status, headers: answered, stream, upstreamCall, isRenamed }: StreamParts,
   scope: RequestScope,
   { clock, limits, stallWatch }: GatewayServices,
 ): Promise<StreamedReply> {
@@ -100,17 +103,20 @@ async function relayStream(
   });
   if (hold !== undefined) hold.onExhausted = () => relay.breakOff("billing.exhausted");
   await relay.begun;
-  const headers = call.provider.relayHeaders(response.headers);
+  const headers = call.provider.relayHeaders(answered);
   headers["cache-control"] = "no-cache";
   const { body, ended, firstTokenAt } = relay;
-  return { kind: "stream", status: response.status, headers, body, ended, firstTokenAt };
+  return { kind: "stream", status, headers, body, ended, firstTokenAt };
 }
 
-/** The body, when it is an event stream in the clear; any other answer is read whole. */
-function eventStreamOf({ headers, body }: Response): ReadableStream<Uint8Array> | undefined {
-  const isEventStream = headers.get("content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
-  const isPlain = (headers.get("content-encoding") ?? "identity") === "identity";
-  return isEventStream && isPlain && body !== null ? body : undefined;
+/** Whether the body is an event stream in the clear; any other answer is read whole. */
+function isEventStream(headers: HeaderRecord): boolean {
+  const type = headerOf(headers, "content-type")?.toLowerCase();
+  return type?.startsWith("text/event-stream") === true && isPlain(headers);
+}
+
+function isPlain(headers: HeaderRecord): boolean {
+  return (headerOf(headers, "content-encoding") ?? "identity") === "identity";
 }
 
 /** An upstream that repeats our credential in its error must not show it to the client or the log. */

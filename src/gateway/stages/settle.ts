@@ -123,13 +123,22 @@ function shortened(upstreamRequestId: string | undefined): string | undefined {
   return upstreamRequestId?.slice(0, UPSTREAM_ID_LENGTH_MAX);
 }
 
-/** What the request cost the operator: the list price by the rate of the account that was asked last. */
-function accountCostOf(
-  { price }: BilledCall,
-  { lastAccount }: AttemptLog,
-  usage: TokenUsage,
-): bigint | undefined {
-  return price && lastAccount && costOf(price, usage, lastAccount.rateMultiplierNanos);
+/** What a request costs its user, by the list, and the operator: by the rate of the account that was asked last. */
+type Costs = Pick<UsageRecord, "costNanos" | "listCostNanos" | "accountCostNanos">;
+
+const NO_COSTS: Costs = { costNanos: undefined, listCostNanos: undefined, accountCostNanos: undefined };
+
+function costsOf({ price, principal }: BilledCall, { lastAccount }: AttemptLog, usage: TokenUsage): Costs {
+  if (price === undefined) return NO_COSTS;
+  const listCostNanos = costOf(price, usage, UNMULTIPLIED);
+  // Most rates are the list's own.
+  const at = (multiplier: bigint): bigint =>
+    multiplier === UNMULTIPLIED ? listCostNanos : costOf(price, usage, multiplier);
+  return {
+    costNanos: at(principal.rateMultiplierNanos),
+    listCostNanos,
+    accountCostNanos: lastAccount && at(lastAccount.rateMultiplierNanos),
+  };
 }
 
 function recordOf(
@@ -142,6 +151,7 @@ function recordOf(
   const { usage, firstTokenAt } = outcome;
   return {
     ...usage,
+    ...costsOf(call, attempts, usage),
     requestId: call.requestId,
     userId: principal.userId,
     apiKeyId: principal.apiKeyId,
@@ -150,9 +160,6 @@ function recordOf(
     model,
     upstreamModel: mappedModel(attempts.lastAccount?.modelMapping, model) ?? model,
     upstreamRequestId: outcome.upstreamRequestId,
-    costNanos: call.price && costOf(call.price, usage, principal.rateMultiplierNanos),
-    listCostNanos: call.price && costOf(call.price, usage, UNMULTIPLIED),
-    accountCostNanos: accountCostOf(call, attempts, usage),
     subscriptionId: call.subscriptionId,
     attemptsDetail: attemptRecords(attempts, outcome),
     status: outcome.status,

@@ -5,6 +5,7 @@ import { type Problem, respondProblem } from "#http/problem.ts";
 import { pathOf } from "#http/request-path.ts";
 import { type AdminDetail, adminDetail } from "#http/schemas/admin-detail.ts";
 import { hasAdminToken } from "#identity/admin-token.ts";
+import { StallWatch } from "#kernel/stall-watch.ts";
 import type { AdminOptions } from "./admin-options.ts";
 import { problemOf } from "./failure.ts";
 import { done, type Outcome, refused } from "./outcome.ts";
@@ -12,6 +13,9 @@ import { queryReaderOf, type Read, type Reader, readerOf } from "./reader.ts";
 
 /** Limits of a request body: far more than the largest mapping needs, in bytes and milliseconds. */
 const BODY_LIMITS = { bytesMax: 1_048_576, readMs: 10_000 };
+/** How exactly that time is kept, in milliseconds. */
+const WATCH_TICK_MS = 1_000;
+const bodyWatch = new StallWatch(WATCH_TICK_MS);
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/i;
 
@@ -115,7 +119,7 @@ function readOf<Value>(read: Read<Value>): Outcome<Value> {
 async function readBodyOf<Value>(request: Request, read: Reader<Value>): Promise<Outcome<Value>> {
   const [mediaType = ""] = (request.headers.get("content-type") ?? "").split(";");
   if (!JSON_TYPE.test(mediaType.trim())) return refused({ kind: "unsupported-media-type" });
-  const input = parseJson(await readBody(request, BODY_LIMITS));
+  const input = parseJson(await readBody(request, BODY_LIMITS, bodyWatch));
   if (input !== undefined) return readOf(read(input));
   return refused({ kind: "invalid-request", detail: "The request body is not valid JSON in UTF-8" });
 }

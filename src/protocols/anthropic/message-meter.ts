@@ -29,6 +29,17 @@ const READ_EVENTS: ReadonlySet<string> = new Set([
   "error",
 ]);
 
+/** Names of which every answer has many, as bytes: telling them apart costs less than reading each. */
+const KNOWN_EVENTS = [
+  "content_block_delta",
+  "content_block_start",
+  "content_block_stop",
+  "message_start",
+  "message_delta",
+  "message_stop",
+  "ping",
+].map((name) => ({ name, bytes: new TextEncoder().encode(name) }));
+
 /**
  * Meters a stream of the Messages API.
  *
@@ -79,7 +90,7 @@ export class MessageMeter implements StreamMeter {
   end(): void {
     if (this.#carriedBytes > 0) this.#line(new Uint8Array(0), 0, 0);
     // Without its blank line, only data that is whole tells that nothing of the event is missing.
-    if (isJson(this.#data.join("\n"))) this.#dispatch();
+    if (this.#data.length > 0 && isJson(this.#data.join("\n"))) this.#dispatch();
   }
 
   #carry(rest: Uint8Array): void {
@@ -102,7 +113,7 @@ export class MessageMeter implements StreamMeter {
   #field(line: Uint8Array, start: number, end: number): void {
     if (start === end) this.#dispatch();
     else if (line[start] === 0x65 && line[start + 5] === COLON)
-      this.#event = this.#text(line, start + 6, end);
+      this.#event = knownEvent(line, start + 6, end) ?? this.#text(line, start + 6, end);
     else if (line[start] === 0x64 && line[start + 4] === COLON) this.#dataLine(line, start + 5, end);
   }
 
@@ -150,6 +161,18 @@ export class MessageMeter implements StreamMeter {
     this.usage = mergeUsage(this.usage, usage);
     this.#isOutputReported ||= typeof asRecord(usage)["output_tokens"] === "number";
   }
+}
+
+/** The name in these bytes, if it is one of those that are known; one space may stand before it. */
+function knownEvent(line: Uint8Array, start: number, end: number): string | undefined {
+  const from = line[start] === SPACE ? start + 1 : start;
+  const known = KNOWN_EVENTS.find(({ bytes }) => bytes.length === end - from && standsAt(line, from, bytes));
+  return known?.name;
+}
+
+function standsAt(line: Uint8Array, from: number, bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) if (line[from + at] !== bytes[at]) return false;
+  return true;
 }
 
 function isJson(text: string): boolean {

@@ -1,5 +1,6 @@
 import { Fault, type UpstreamAnswer } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { readErrorMessage } from "#protocols/error-message.ts";
 import { readRetryAfterMs } from "#protocols/retry-after.ts";
 import type { StreamError } from "#protocols/stream-meter.ts";
@@ -85,7 +86,7 @@ function faultOf(answer: UpstreamAnswer, code: FaultCode, isUnprocessed: boolean
     return new Fault(code, {
       internal,
       upstream: answer,
-      relayed: { status, headers: relayHeaders(headers), body },
+      relayed: { status, headers: relayHeaders(recordOf(headers)), body },
     });
   }
   const retryAfterMs = readRetryAfterMs(headers);

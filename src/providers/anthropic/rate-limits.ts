@@ -1,3 +1,4 @@
+import { type HeaderRecord, headerOf } from "#kernel/headers.ts";
 import { NO_LIMITS, type RateLimits } from "#providers/provider.ts";
 
 /**
@@ -44,11 +45,11 @@ interface Window extends Limit {
 }
 
 /** Reads Anthropic's rate limit headers. A moment that is not to come says nothing and is passed over. */
-export function readLimits(headers: Headers, nowMs: number): RateLimits {
+export function readLimits(headers: HeaderRecord, nowMs: number): RateLimits {
   const families = readFamilies(headers, nowMs);
   const fiveHours = readWindow(headers, FIVE_HOURS, nowMs);
   const sevenDays = readWindow(headers, SEVEN_DAYS, nowMs);
-  const unifiedResetMs = readMoment(headers.get(UNIFIED_RESET), nowMs);
+  const unifiedResetMs = readMoment(headerOf(headers, UNIFIED_RESET), nowMs);
   const least = tightest([...families, fiveHours, sevenDays]);
   if (least === undefined && unifiedResetMs === undefined) return NO_LIMITS;
   return {
@@ -58,28 +59,28 @@ export function readLimits(headers: Headers, nowMs: number): RateLimits {
   };
 }
 
-function readFamilies(headers: Headers, nowMs: number): readonly Limit[] {
+function readFamilies(headers: HeaderRecord, nowMs: number): readonly Limit[] {
   const families: Limit[] = [];
   for (const names of FAMILIES) {
-    const remaining = headers.get(names.remaining);
+    const remaining = headerOf(headers, names.remaining);
     if (remaining === null) continue;
-    const share = Number(remaining) / Number(headers.get(names.limit));
+    const share = Number(remaining) / Number(headerOf(headers, names.limit));
     if (!Number.isFinite(share)) continue;
-    families.push({ share: clamped(share), resetMs: readMoment(headers.get(names.reset), nowMs) });
+    families.push({ share: clamped(share), resetMs: readMoment(headerOf(headers, names.reset), nowMs) });
   }
   return families;
 }
 
-function readWindow(headers: Headers, names: typeof FIVE_HOURS, nowMs: number): Window | undefined {
-  const reset = headers.get(names.reset);
-  const utilization = headers.get(names.utilization);
+function readWindow(headers: HeaderRecord, names: typeof FIVE_HOURS, nowMs: number): Window | undefined {
+  const reset = headerOf(headers, names.reset);
+  const utilization = headerOf(headers, names.utilization);
   if (reset === null && utilization === null) return undefined;
   const used = utilization === null ? 0 : Number(utilization);
   // Where the threshold is a number it is one that calls for a warning, and says nothing about the end.
   const isExceeded =
     used >= USED_UP ||
-    headers.get(names.status) === "rejected" ||
-    headers.get(names.surpassed)?.toLowerCase() === "true";
+    headerOf(headers, names.status) === "rejected" ||
+    headerOf(headers, names.surpassed)?.toLowerCase() === "true";
   const share = isExceeded ? 0 : clamped(1 - (Number.isFinite(used) ? used : 0));
   return { share, resetMs: readMoment(reset, nowMs), isExceeded };
 }
@@ -95,8 +96,8 @@ function windowEndMs(fiveHours: Window | undefined, sevenDays: Window | undefine
 
 /** When the last of the limits that have nothing left is full again. */
 function exhaustedUntilMs(families: readonly Limit[]): number | undefined {
-  const ends = families.filter(({ share }) => share === 0).map(({ resetMs }) => resetMs ?? 0);
-  const last = Math.max(0, ...ends);
+  let last = 0;
+  for (const { share, resetMs } of families) if (share === 0) last = Math.max(last, resetMs ?? 0);
   return last === 0 ? undefined : last;
 }
 

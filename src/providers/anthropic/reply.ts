@@ -1,3 +1,5 @@
+import type { HeaderRecord } from "#kernel/headers.ts";
+
 /** Headers of an answer that clients of the Messages API rely on. */
 const RELAYED: ReadonlySet<string> = new Set([
   "content-type",
@@ -9,11 +11,13 @@ const RELAYED: ReadonlySet<string> = new Set([
 const RELAYED_PREFIX = "anthropic-ratelimit-";
 
 /** Keeps the headers a client may rely on; hop-by-hop and infrastructure headers stay behind. */
-export function relayHeaders(headers: Headers): Record<string, string> {
+export function relayHeaders(headers: HeaderRecord): Record<string, string> {
   const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers.toJSON())) {
+  for (const name in headers) {
+    if (!isRelayed(name)) continue;
+    const value = headers[name];
     // Only cookies come as lists, and they are not among those kept.
-    if (typeof value === "string" && isRelayed(name)) kept[name] = value;
+    if (typeof value === "string") kept[name] = value;
   }
   return kept;
 }

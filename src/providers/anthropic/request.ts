@@ -1,6 +1,7 @@
 import type { Account } from "#domain/account.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import type { UpstreamRequest } from "#domain/upstream-request.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { splice } from "#kernel/json-scan.ts";
 import { PRODUCT } from "#kernel/product.ts";
 import type { Call, Operation } from "#providers/provider.ts";
@@ -52,8 +53,11 @@ function requestHeaders(client: Headers, credential: string): Record<string, str
     "content-type": "application/json",
     "anthropic-version": DEFAULT_VERSION,
   };
-  for (const [name, value] of Object.entries(client.toJSON())) {
-    if (typeof value === "string" && isPassed(name)) headers[name] = value;
+  const sent = recordOf(client);
+  for (const name in sent) {
+    if (!isPassed(name)) continue;
+    const value = sent[name];
+    if (typeof value === "string") headers[name] = value;
   }
   headers["x-api-key"] = credential;
   headers["user-agent"] = USER_AGENT;
