@@ -1,4 +1,4 @@
-import type { Holds, Purse, PurseBooks } from "#coordination/holds.ts";
+import type { HoldRequest, Holds, Purse, PurseBooks } from "#coordination/holds.ts";
 import type { ApiKeyId, SubscriptionId, UserId } from "#domain/ids.ts";
 import type { Principal } from "#domain/principal.ts";
 import type { RuntimeSettings } from "#domain/settings.ts";
@@ -12,6 +12,7 @@ import { HoldLine, type HoldTry } from "./hold-line.ts";
 import { OutputHistory } from "./hold-outputs.ts";
 import { booksOf, costsOfLines, pursesOf } from "./hold-purses.ts";
 import {
+  holdRequestsOf,
   type RequestHold,
   type RequestHoldAnswer,
   type RequestHoldParts,
@@ -100,6 +101,17 @@ export class HoldDesk {
     return tried instanceof Promise
       ? tried.then((later) => this.#conclude(later, ask, parts, amountNanos))
       : this.#conclude(tried, ask, parts, amountNanos);
+  }
+
+  /**
+   * What {@link take} is going to ask for first; nothing where others are waiting for the same money. For backends
+   * that can set it aside on the way to something else.
+   */
+  foresee(ask: HoldAsk): readonly HoldRequest[] {
+    const parts = this.#holdPartsOf(ask);
+    const amountNanos = this.#estimate(ask);
+    const isBehind = amountNanos > 0 && this.#line.hasWaiters(parts.purses[0]);
+    return isBehind ? [] : holdRequestsOf(parts, amountNanos);
   }
 
   /** An answer has come whole: the next one of this key and model may be as long. */

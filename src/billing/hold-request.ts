@@ -1,4 +1,4 @@
-import type { Hold, HoldAnswer, Holds, Purse, PurseBooks } from "#coordination/holds.ts";
+import type { Hold, HoldAnswer, HoldRequest, Holds, Purse, PurseBooks } from "#coordination/holds.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { type ExhaustionPolicy, type GrowthStep, growthSteps } from "./hold-growth.ts";
 
@@ -50,15 +50,24 @@ export function takeRequestHold(
   return Promise.allSettled(asked).then((settled) => concludeSettled(parts, settled));
 }
 
-/** Whoever cannot be asked rejects, and never throws. */
-function take(
-  { holds, clock, requestId, booksOf }: RequestHoldParts,
+/** What each purse of the request is asked for. */
+export function holdRequestsOf(parts: RequestHoldParts, amountNanos: number): readonly HoldRequest[] {
+  return parts.purses.map((purse) => holdRequestOf(parts, purse, amountNanos));
+}
+
+function holdRequestOf(
+  { clock, requestId, booksOf }: RequestHoldParts,
   purse: Purse,
   amountNanos: number,
-): HoldAnswer | Promise<HoldAnswer> {
+): HoldRequest {
+  const expiresAtMs = clock.now() + HOLD_MS;
+  return { purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs };
+}
+
+/** Whoever cannot be asked rejects, and never throws. */
+function take(parts: RequestHoldParts, purse: Purse, amountNanos: number): HoldAnswer | Promise<HoldAnswer> {
   try {
-    const expiresAtMs = clock.now() + HOLD_MS;
-    return holds.take({ purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs });
+    return parts.holds.take(holdRequestOf(parts, purse, amountNanos));
   } catch (thrown) {
     return Promise.reject(thrown);
   }

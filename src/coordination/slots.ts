@@ -1,4 +1,5 @@
 import type { Lease } from "#kernel/lease.ts";
+import type { HoldRequest } from "./holds.ts";
 import type { Session } from "./session-bindings.ts";
 
 /** Whose requests are counted together. A `turn` lets one message of a person at a time through an account. */
@@ -35,6 +36,12 @@ export interface SlotRequest {
    * so that the question that follows costs nothing.
    */
   readonly conversation?: Session;
+  /**
+   * The money that the request is about to ask for. A backend that is far away sets it aside in the same step, if the
+   * slot is free at once and all of the money is there, so that the question that follows costs nothing. What is not
+   * asked for after all goes back with the slot.
+   */
+  readonly money?: () => readonly HoldRequest[];
 }
 
 /** How busy a holder is now. */

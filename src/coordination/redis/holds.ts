@@ -13,9 +13,12 @@ import type {
 } from "#coordination/holds.ts";
 import { assert } from "#kernel/assert.ts";
 import type { Clock } from "#kernel/clock.ts";
+import { type Lease, leaseOf } from "#kernel/lease.ts";
+import { type EarlyAsk, EarlyHolds } from "./early-holds.ts";
 import type { Argument, RedisLink } from "./link.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeHolds } from "./node.ts";
+import { booksWords, purseName } from "./purse-words.ts";
 
 /** Purses of which it is remembered what other nodes have; the one that was heard of longest ago is forgotten first. */
 const OTHERS_MAX = 100_000;
@@ -23,9 +26,6 @@ const OTHERS_MAX = 100_000;
 const SWEEP_MS = 1_000;
 /** Redis has granted it, so this node only notes it. */
 const GRANTED: HoldTerms = { othersNanos: Number.NEGATIVE_INFINITY, sharers: 1 };
-
-/** How Redis calls the kinds of purses. */
-const KIND = { user: "u", key: "k", subscription: "s" } as const;
 
 /** What holds at Redis work with. */
 export interface RedisHoldsParts {
@@ -49,6 +49,7 @@ export interface RedisHoldsParts {
 export class RedisHolds implements Holds {
   readonly #parts: RedisHoldsParts;
   readonly #open = new Map<string, RedisHold>();
+  readonly #early = new EarlyHolds();
   readonly #others = new Map<string, number>();
   #sweepAtMs = 0;
 
@@ -56,16 +57,19 @@ export class RedisHolds implements Holds {
     this.#parts = parts;
   }
 
-  async take(request: HoldRequest): Promise<HoldAnswer> {
-    const { link, membership, clock } = this.#parts;
+  take(request: HoldRequest): HoldAnswer | Promise<HoldAnswer> {
     checkAmount(request.amountNanos);
-    this.#sweep(clock.now());
-    const { purse, amountNanos, books, expiresAtMs } = request;
-    if (!link.isUp) return this.#takeHere(request);
+    this.#sweep(this.#parts.clock.now());
+    const early = this.#early.take(request);
+    if (early !== undefined) return { granted: true, hold: early };
+    return this.#parts.link.isUp ? this.#takeThere(request) : this.#takeHere(request);
+  }
+
+  async #takeThere(request: HoldRequest): Promise<HoldAnswer> {
+    const { link, membership } = this.#parts;
     const lease = membership.nextLease();
     try {
-      const lastsMs = Math.max(0, expiresAtMs - clock.now());
-      const words = [lease, purseName(purse), amountNanos, ...wordsOf(books), lastsMs] as const;
+      const words = this.earlyWords({ lease, request });
       const answer = (await link.ask("setAside", membership.member, ...words)) as readonly string[];
       if (answer[0] === "unknown") {
         membership.forget(lease);
@@ -77,6 +81,41 @@ export class RedisHolds implements Holds {
       membership.forget(lease);
       return this.#takeHere(request);
     }
+  }
+
+  /** Prepares these asks for going along with something else that Redis is asked. */
+  prepare(requests: readonly HoldRequest[]): readonly EarlyAsk[] {
+    return requests.map((request) => {
+      checkAmount(request.amountNanos);
+      return { lease: this.#parts.membership.nextLease(), request };
+    });
+  }
+
+  /** What Redis is told of an ask: its lease, purse, amount, books, and for how long it lasts. */
+  earlyWords({ lease, request }: EarlyAsk): readonly Argument[] {
+    const { purse, amountNanos, books, expiresAtMs } = request;
+    const lastsMs = Math.max(0, expiresAtMs - this.#parts.clock.now());
+    return [lease, purseName(purse), amountNanos, ...booksWords(books), lastsMs];
+  }
+
+  /** Nothing was set aside for these asks. */
+  forgetEarly(asks: readonly EarlyAsk[]): void {
+    for (const { lease } of asks) this.#parts.membership.forget(lease);
+  }
+
+  /**
+   * Money was set aside for all of these asks; `sums` has of each purse what is held and what is not booked. Whoever
+   * asks next has it at once; what nobody has asked for goes back with the lease.
+   */
+  keepEarly(asks: readonly EarlyAsk[], sums: readonly string[]): Lease {
+    for (const [index, { lease, request }] of asks.entries()) {
+      const [held = "0", unbooked = "0"] = sums.slice(2 * index);
+      const noted = this.#noted(lease, request, ["held", "0", held, unbooked]);
+      if (noted.granted) this.#early.keep(noted.hold);
+    }
+    return leaseOf(() => {
+      for (const ask of asks) this.#early.giveBack(ask);
+    });
   }
 
   booked({ purse, costNanos }: PurseCost, books: PurseBooks): void {
@@ -120,7 +159,7 @@ export class RedisHolds implements Holds {
     try {
       const overdraft = Number.isFinite(overdraftNanos) ? overdraftNanos : "inf";
       const lastsMs = Math.max(0, expiresAtMs - clock.now());
-      const words = [moreNanos, ...wordsOf(books), overdraft, lastsMs] as const;
+      const words = [moreNanos, ...booksWords(books), overdraft, lastsMs] as const;
       const hasGrown = (await link.ask("grow", hold.lease, purseName(hold.purse), ...words)) === 1;
       return hasGrown && hold.local.extend(growth, GRANTED);
     } catch {
@@ -202,7 +241,7 @@ export class RedisHolds implements Holds {
 
   #answerFor(purse: Purse, lease: string, books?: PurseBooks): void {
     const { link, local, owners } = this.#parts;
-    const shown = books === undefined ? ["", 0] : wordsOf(books);
+    const shown = books === undefined ? ["", 0] : booksWords(books);
     // While Redis cannot be asked this is not said: all of it is restated when it returns.
     link.tell("accountFor", owners[0], purseName(purse), local.shareOf(purse), ...shown, lease);
   }
@@ -246,14 +285,6 @@ class RedisHold implements Hold {
     this.#isSettled = true;
     this.#holds.settle(this, costNanos);
   }
-}
-
-function purseName({ kind, id }: Purse): string {
-  return `${KIND[kind]}${id}`;
-}
-
-function wordsOf({ availableNanos, revision }: PurseBooks): readonly [Argument, Argument] {
-  return [Number.isFinite(availableNanos) ? availableNanos : "inf", revision];
 }
 
 function checkAmount(nanos: number): void {

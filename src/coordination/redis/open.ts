@@ -130,8 +130,17 @@ function roomsOf({ target, node, member, predecessor, owners }: Seat, parts: Red
     onLoss: () => membership.lost(),
   });
   const sessions = new RedisSessions(link, parts.sessions, clock);
-  const slots = new RedisSlots({ link, membership, local: parts.slots, sessions, vitals, nodes, clock });
   const holds = new RedisHolds({ link, membership, local: parts.holds, owners, nodes, clock });
+  const slots = new RedisSlots({
+    link,
+    membership,
+    local: parts.slots,
+    sessions,
+    holds,
+    vitals,
+    nodes,
+    clock,
+  });
   const claims = new RedisClaims({ link, membership, slots, sessions, vitals, local: parts.claims, nodes });
   return { link, membership, news, broadcast, sessions, slots, holds, claims };
 }

@@ -2,6 +2,7 @@ import type { SlotAnswer } from "#coordination/slots.ts";
 import { userWaitersMax } from "#domain/principal.ts";
 import type { Admitted, ParsedCall } from "#gateway/call-stages.ts";
 import type { GatewayServices } from "#gateway/services.ts";
+import { foreseeHolds } from "#gateway/stages/check-billing.ts";
 import type { Checked } from "#gateway/stages/check-client.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
@@ -23,8 +24,9 @@ const RETRY_AFTER_MS = 1_000;
 export async function admit<C extends ParsedCall & Checked>(
   call: C,
   scope: RequestScope,
-  { coordination, identity, ledger, limits }: GatewayServices,
+  services: GatewayServices,
 ): Promise<C & Admitted> {
+  const { coordination, identity, ledger, limits } = services;
   ledger.checkRoom();
   const principal = identity.renew(call.principal);
   const { userId, concurrency } = principal;
@@ -35,6 +37,7 @@ export async function admit<C extends ParsedCall & Checked>(
     waitMsMax: limits.userWaitMs,
     signal: scope.signal,
     conversation: { groupId: call.servingGroup.id, sessionKey: call.sessionKey },
+    money: () => foreseeHolds(call, services),
   });
   const answer = asked instanceof Promise ? await asked : asked;
   if (!answer.granted) throw refusal(answer, concurrency);

@@ -1,6 +1,8 @@
+import type { HoldAsk } from "#billing/hold-desk.ts";
 import type { RequestHold } from "#billing/hold-request.ts";
 import type { ModelPrice } from "#billing/prices.ts";
 import { unpricedFault } from "#billing/unpriced.ts";
+import type { HoldRequest } from "#coordination/holds.ts";
 import type { Group } from "#domain/group.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import type { Funded, ParsedCall } from "#gateway/call-stages.ts";
@@ -26,24 +28,40 @@ export function checkBilling<C extends ParsedCall>(
     : Object.assign(call, { subscriptionId, price, hold });
 }
 
+/**
+ * The money that {@link checkBilling} is going to ask for, by what is known now. None where the request is going to be
+ * refused: it is told so when its turn has come.
+ */
+export function foreseeHolds(call: ParsedCall, services: GatewayServices): readonly HoldRequest[] {
+  const { holdDesk, eligibility, clock } = services;
+  const { principal } = call;
+  try {
+    const { subscriptionId } = eligibility.check(principal, clock.now());
+    const ask = holdAskOf(call, { subscriptionId, price: priceFor(call, principal.group, services) });
+    return (ask && holdDesk?.foresee(ask)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
 /** The money for a request, set aside; undefined where it costs nothing or nothing is billed. */
 function holdFor(
   call: ParsedCall,
-  { subscriptionId, price }: Omit<Funded, "hold">,
+  terms: Omit<Funded, "hold">,
   { holdDesk }: GatewayServices,
 ): RequestHold | undefined | Promise<RequestHold> {
-  if (holdDesk === undefined || price === undefined || call.operation !== "messages") return undefined;
-  const { requestId, principal, model, body, maxTokens, signal } = call;
-  return holdDesk.take({
-    requestId,
-    principal,
-    subscriptionId,
-    model,
-    price,
-    bodyBytes: body.length,
-    maxTokens,
-    signal,
-  });
+  const ask = holdAskOf(call, terms);
+  return ask && holdDesk?.take(ask);
+}
+
+/** Undefined: the request costs nothing. */
+function holdAskOf(
+  { operation, requestId, principal, model, body, maxTokens, signal }: ParsedCall,
+  { subscriptionId, price }: Omit<Funded, "hold">,
+): HoldAsk | undefined {
+  if (price === undefined || operation !== "messages") return undefined;
+  const bodyBytes = body.length;
+  return { requestId, principal, subscriptionId, model, price, bodyBytes, maxTokens, signal };
 }
 
 /**

@@ -173,6 +173,13 @@ local function free_for(purse, amount, now)
   return free_nanos(purse)
 end
 
+-- Whether a purse has as much left, by the latest books. Nothing can always be paid.
+local function can_pay(purse, amount, available, revision, now)
+  if amount == 0 then return true end
+  show_books(purse, available, revision)
+  return amount <= free_for(purse, amount, now)
+end
+
 -- How much one answers for, of a purse, from now on.
 local function set_share(owner, purse, nanos)
   local shares = key('shares', purse)

@@ -9,11 +9,7 @@ the member.
 local lease, purse, amount = ARGV[2], ARGV[3], tonumber(ARGV[4])
 if not is_known(ARGV[1]) then return { 'unknown', '0', '0', '0' } end
 local now = now_ms()
-local verdict = 'held'
-if amount > 0 then
-  show_books(purse, ARGV[5], ARGV[6])
-  if amount > free_for(purse, amount, now) then verdict = 'unaffordable' end
-end
+local verdict = can_pay(purse, amount, ARGV[5], ARGV[6], now) and 'held' or 'unaffordable'
 if verdict == 'held' then put_hold(lease, purse, amount, now + tonumber(ARGV[7])) end
 local held, unbooked = purse_number(purse, 'held'), purse_number(purse, 'unbooked')
 return { verdict, exact(free_nanos(purse)), exact(held), exact(unbooked) }
