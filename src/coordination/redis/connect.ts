@@ -38,7 +38,13 @@ export function makeClient(target: RedisTarget, name: string): RedisClient {
     lazyConnect: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: retryMs,
-    redisOptions: options,
+    // The connections to single nodes are the cluster's to open and to queue for.
+    redisOptions: {
+      ...target.options,
+      connectionName: name,
+      connectTimeout: CONNECT_MS_MAX,
+      keepAlive: CONNECT_MS_MAX,
+    },
   });
 }
 
