@@ -42,7 +42,7 @@ export const DEGRADATIONS: readonly Degradation[] = [
     of: "Redis",
     fault: "slow by 200 ms",
     noticed: "not at all: below a second it is waited for",
-    works: "everything; a request takes 400 ms longer, 600 ms with holds",
+    works: "everything; a request takes 400 ms longer",
     tightens: "nothing",
     refused: "nothing",
     afterwards: "nothing has to be done",

@@ -189,11 +189,16 @@ export class RedisHolds implements Holds {
 
   #noted(lease: string, request: HoldRequest, answer: readonly string[]): HoldAnswer {
     const { membership, local } = this.#parts;
-    const [verdict, free, held, unbooked] = answer;
+    const [verdict, free, held, unbooked, returning] = answer;
     if (verdict !== "held") {
       membership.forget(lease);
       this.#noteOthers(request.purse, Number(held) + Number(unbooked));
-      return { granted: false, refusal: "unaffordable", freeNanos: Number(free), heldNanos: Number(held) };
+      return {
+        granted: false,
+        refusal: "unaffordable",
+        freeNanos: Number(free),
+        heldNanos: Number(returning),
+      };
     }
     const noted = local.take(request, GRANTED);
     if (!noted.granted) {

@@ -138,8 +138,10 @@ end
 
 -- Takes over the books if none newer are known. Of the same revision the later word counts.
 local function show_books(purse, available, revision)
-  if tonumber(revision) < purse_number(purse, 'revision') then return end
+  local known = purse_number(purse, 'revision')
+  if tonumber(revision) < known then return end
   redis.call('HSET', key('purse', purse), 'available', available, 'revision', revision)
+  if tonumber(revision) > known then redis.call('HSET', key('purse', purse), 'changed', now_ms()) end
 end
 
 local function free_nanos(purse)
@@ -178,6 +180,13 @@ local function can_pay(purse, amount, available, revision, now)
   if amount == 0 then return true end
   show_books(purse, available, revision)
   return amount <= free_for(purse, amount, now)
+end
+
+-- What may come back of what a purse lacks: holds, and costs that may be counted twice at the moment.
+local function may_come_back(purse, now)
+  local held = purse_number(purse, 'held')
+  if now - purse_number(purse, 'changed') > BOOKS_SETTLE_MS then return held end
+  return held + purse_number(purse, 'unbooked')
 end
 
 -- How much one answers for, of a purse, from now on.
