@@ -1,4 +1,5 @@
 import type { BenchRun } from "./bench-run.ts";
+import { clusterNodes } from "./cluster.ts";
 import { costRatios } from "./cost-ratio.ts";
 import { writeDocument } from "./document.ts";
 import { features } from "./features.ts";
@@ -42,6 +43,7 @@ const BENCHMARKS: Readonly<
   parse: { about: "reading bodies here or on a parse thread", run: parseCrossover },
   selection: { about: "choosing an account, by the size of the pool", run: selection },
   "hand-off": { about: "handing a slot on", run: handOff },
+  cluster: { about: "three nodes over a Redis of its own, which then stands still", run: clusterNodes },
   journal: { about: "recording usage and reading it back", run: journal },
   "large-bodies": { about: "small requests beside large ones", run: largeBodies },
   ledger: { about: "booking what requests used into PostgreSQL", run: ledger },
