@@ -48,7 +48,7 @@ export interface Stage {
 let stages = 0;
 
 /** With `STAGE_ON_REDIS` the gateway is one node of a cluster: what holds in memory holds on Redis as well. */
-function onRedis(): Record<string, string> {
+export function onRedis(): Record<string, string> {
   if (process.env["STAGE_ON_REDIS"] === undefined) return {};
   const REDIS_NAMESPACE = `stage-${process.pid}-${++stages}`;
   return { REDIS_URL: process.env["TEST_REDIS_URL"] ?? "", REDIS_NAMESPACE };

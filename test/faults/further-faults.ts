@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
 import {
   createTenant,
   eventually,
@@ -7,7 +11,8 @@ import {
   usageOf,
 } from "#support/gateway.ts";
 import { type CuttableProxy, openCuttableProxy } from "#support/proxy.ts";
-import { freshPostgresDatabase } from "#support/servers.ts";
+import { freshPostgresDatabase, startRedis } from "#support/servers.ts";
+import { onRedis } from "../e2e/stage.ts";
 import { askAsCaller, type CallerView } from "./caller.ts";
 import type { Scenario, Views } from "./scenario.ts";
 import { isRelayed } from "./shared-sixteen.ts";
@@ -17,6 +22,8 @@ const BOTH = ["streamed", "whole"] as const;
 const STREAMED = ["streamed"] as const;
 const FINE = [{ text: "an answer", events: 4 }];
 const ORDINARY_EVENTS = 9;
+/** How long Redis stands still. */
+const REDIS_PAUSE_MS = 3_000;
 /** Content has gone out by then. */
 const MIDWAY = 2;
 
@@ -150,6 +157,40 @@ async function stopDatabase({ stage: { simulator } }: Wall): Promise<string | un
   return rows.length === 21 ? undefined : `${rows.length} rows for 21 requests`;
 }
 
+/** A Redis that stands still while requests are served. */
+async function pauseRedis({ stage: { simulator } }: Wall): Promise<string | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), "sluice-redis-"));
+  const server = await startRedis(folder);
+  if (server === undefined) return "no Redis is installed";
+  const redis = new Redis(server.url);
+  try {
+    await using own = await openOwnGateway({ HTTP_THREADS: "1", LOG_LEVEL: "silent", REDIS_URL: server.url });
+    const { gateway } = own;
+    const tenant = await createTenant(gateway, { upstreamUrl: simulator.url });
+    const ask = () => askAsCaller({ url: gateway.url, key: tenant.key, form: "streamed" });
+    await ask();
+    await redis.call("CLIENT", "PAUSE", String(REDIS_PAUSE_MS), "ALL");
+    const until = performance.now() + REDIS_PAUSE_MS + 500;
+    let asks = 1;
+    for (; performance.now() < until; asks++) {
+      const { isWhole, hangs, status } = await ask();
+      if (hangs) return `request ${asks} was left hanging`;
+      if (!isWhole) return `request ${asks} while Redis stood still was answered ${status}`;
+    }
+    const leases = async () => (await redis.keys("*:held:*")).length;
+    await eventually(leases, (count) => count === 0, 10_000);
+    const rows = await eventually(
+      () => usageOf(gateway, tenant.userId),
+      (found) => found.length >= asks,
+    );
+    return rows.length === asks ? undefined : `${rows.length} rows for ${asks} requests`;
+  } finally {
+    redis.disconnect();
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** A gateway process of a scenario's own, and the way to its database. */
 interface OwnGateway extends AsyncDisposable {
   gateway: TestGateway;
@@ -159,7 +200,7 @@ interface OwnGateway extends AsyncDisposable {
 async function openOwnGateway(env: Record<string, string>, entry?: string): Promise<OwnGateway> {
   const database = await freshPostgresDatabase();
   const proxy = await openCuttableProxy(database.url);
-  const limits = { ...LIMITS, LOG_LEVEL: "error", DATABASE_URL: proxy.url };
+  const limits = { ...LIMITS, LOG_LEVEL: "error", DATABASE_URL: proxy.url, ...onRedis() };
   const own: OwnGateway = {
     gateway: await startGatewayProcess({ ...limits, ...env }, undefined, entry),
     proxy,
@@ -287,4 +328,5 @@ export const FURTHER_FAULTS: readonly Scenario[] = [
     attemptsMax: [1, 0],
     finds: isRelayed("prompt is too long"),
   },
+  { id: "F16", title: "Redis stands still", best: "answer", run: pauseRedis },
 ];

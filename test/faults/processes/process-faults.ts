@@ -13,6 +13,7 @@ import {
   usageOf,
 } from "#support/gateway.ts";
 import { freshPostgresDatabase } from "#support/servers.ts";
+import { onRedis } from "../../e2e/stage.ts";
 import { messageBody } from "../../simulator/raw-client.ts";
 import { openFiles } from "../clients/client-stage.ts";
 import type { ListedFault } from "../section.ts";
@@ -49,7 +50,7 @@ async function openScene(env: Record<string, string> = {}, options: SceneOptions
   const simulator = await startSimulator();
   closers.push(() => simulator.stop());
   const gateway = await startGatewayProcess(
-    { HTTP_THREADS: "2", LOG_LEVEL: "error", DATABASE_URL: database.url, ...env },
+    { HTTP_THREADS: "2", LOG_LEVEL: "error", DATABASE_URL: database.url, ...onRedis(), ...env },
     options.dataDir,
     options.entry,
   );
