@@ -87,6 +87,23 @@ export function describeClaims(name: string, open: () => Claimed | Promise<Claim
       expect(await held(first)).toBe(2);
     });
 
+    test("a probe that failed, or went well, does not keep the next one waiting", async () => {
+      const policy = { failuresMax: 1, openMs: 1_000, openMsMax: 1_000 };
+      const vitals = backend.vitals.of(first);
+      let nowMs = systemClock.now();
+      vitals.failed(nowMs, policy);
+      for (const hasFailed of [true, true, false]) {
+        nowMs += 1_001;
+        const probe = await claim([account(first, { concurrency: 0 })], { nowMs });
+        expect(probe).toMatchObject({ granted: true, isProbe: true });
+        if (hasFailed) vitals.failed(nowMs, policy);
+        else vitals.succeeded(nowMs, 0);
+      }
+      vitals.failed(nowMs, policy);
+      const again = await claim([account(first, { concurrency: 0 })], { nowMs: nowMs + 1_001 });
+      expect(again).toMatchObject({ granted: true, isProbe: true });
+    });
+
     test("one request at a time probes a half-open circuit", async () => {
       const vitals = backend.vitals.of(first);
       vitals.failed(systemClock.now() - 1_000, { failuresMax: 1, openMs: 1, openMsMax: 1 });

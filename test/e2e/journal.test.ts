@@ -11,6 +11,7 @@ import {
 } from "#support/gateway.ts";
 import { openCuttableProxy } from "#support/proxy.ts";
 import { freshPostgresDatabase } from "#support/servers.ts";
+import { onRedis } from "./stage.ts";
 
 const CLIENTS = 12;
 /** How often the process is killed. */
@@ -89,7 +90,7 @@ test("kill -9 under load, again and again: every answer a client has seen whole 
   const database = await freshPostgresDatabase();
   closers.push(() => database.close());
   const simulator = await openUpstream();
-  const env = { HTTP_THREADS: "2", LOG_LEVEL: "error", DATABASE_URL: database.url };
+  const env = { HTTP_THREADS: "2", LOG_LEVEL: "error", DATABASE_URL: database.url, ...onRedis() };
   let gateway = await startGatewayProcess(env);
   closers.push(() => gateway.dispose());
   const tenant = await createTenant(gateway, {
@@ -133,6 +134,7 @@ test("a database that is away for a while fails no request, is told of, and gets
     HTTP_THREADS: "2",
     LOG_LEVEL: "silent",
     DATABASE_URL: proxy.url,
+    ...onRedis(),
   });
   closers.push(() => gateway.dispose());
   const tenant = await createTenant(gateway, { upstreamUrl: simulator.url, user: { concurrency: 0 } });

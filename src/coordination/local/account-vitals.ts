@@ -176,6 +176,7 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   succeeded(_nowMs: number, firstTokenMs: number): CircuitChange {
+    this.#tellProbeEnd();
     const change = this.#change(() => {
       this.#sample(0);
       if (firstTokenMs > 0) {
@@ -189,6 +190,7 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   failed(nowMs: number, policy: CircuitPolicy): CircuitChange {
+    this.#tellProbeEnd();
     const change = this.#change(() => {
       this.#sample(1);
       return this.#circuit.failed(nowMs, policy);
@@ -198,11 +200,12 @@ export class LocalAccountVitals implements AccountVitals {
 
   abstained(): void {
     if (!this.#circuit.isProber) return;
+    this.#tellProbeEnd();
     this.#change(() => this.#circuit.endProbe());
-    this.#place.listener.onProbeEnd?.(this.#place.account);
   }
 
   recover(): void {
+    this.#tellProbeEnd();
     this.#recover();
     this.#tell({ kind: "recovered", account: this.#place.account });
   }
@@ -270,6 +273,11 @@ export class LocalAccountVitals implements AccountVitals {
 
   #tell(news: VitalsNews): void {
     this.#place.listener.onNews?.(news);
+  }
+
+  /** The right to probe is also held where other nodes see it, and ends there however the probe has ended. */
+  #tellProbeEnd(): void {
+    if (this.#circuit.isProber) this.#place.listener.onProbeEnd?.(this.#place.account);
   }
 
   #told(change: CircuitChange): CircuitChange {
