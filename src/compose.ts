@@ -41,7 +41,10 @@ export async function composeHttpThread(init: HttpThreadInit, main: Link<MainThr
   const { config } = init;
   const log = openProcessLog(config.logLevel, init.logFormat);
   const vault = new Vault(init.encryptionKey);
-  const storage = openStorage(init.databaseUrl, { connectionsMax: CONNECTIONS_MAX });
+  const storage = openStorage(init.databaseUrl, {
+    connectionsMax: CONNECTIONS_MAX,
+    name: `sluice http ${init.thread}`,
+  });
   const { allowPrivateUpstreams: allowPrivate } = config;
   const snapshot = new Snapshot({ rows: storage.snapshot, vault, log });
   const { coordination, redis } = await composeCoordination(init, log);

@@ -42,7 +42,7 @@ export function runLedgerThread(port: Port): void {
 
 function start(init: LedgerThreadInit, main: Link<LedgerParentApi>) {
   const log = openProcessLog(init.logLevel, init.logFormat);
-  const storage = openStorage(init.databaseUrl, { connectionsMax: 1 });
+  const storage = openStorage(init.databaseUrl, { connectionsMax: 1, name: "sluice ledger" });
   const booker = new Booker({
     book: (lines) => storage.usage.book(lines),
     isRefusal: isDataRefused,

@@ -1,4 +1,4 @@
-import { type OpenPool, openPostgres } from "./engines/postgres.ts";
+import { type OpenPool, openPostgres, type PoolLimits } from "./engines/postgres.ts";
 
 /** An open database: the query builder and how to end it. */
 export type OpenDatabase = OpenPool;
@@ -7,9 +7,6 @@ export type OpenDatabase = OpenPool;
 const STATEMENT_MS_MAX = 10_000;
 
 /** Opens the database at `url` for one thread, with at most `connectionsMax` connections. Connects on first use. */
-export function openDatabase(
-  url: string,
-  { connectionsMax }: { readonly connectionsMax: number },
-): OpenDatabase {
-  return openPostgres(url, { connectionsMax, statementMsMax: STATEMENT_MS_MAX });
+export function openDatabase(url: string, limits: Omit<PoolLimits, "statementMsMax">): OpenDatabase {
+  return openPostgres(url, { ...limits, statementMsMax: STATEMENT_MS_MAX });
 }

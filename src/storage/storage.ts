@@ -38,8 +38,15 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+/** How one thread may use the database. */
+export interface StorageLimits {
+  readonly connectionsMax: number;
+  /** What its connections are called at the server; `sluice` by default. */
+  readonly name?: string;
+}
+
 /** Opens the migrated database at `url` for one thread. Connects on first use, so it never fails here. */
-export function openStorage(url: string, limits: { readonly connectionsMax: number }): Storage {
+export function openStorage(url: string, limits: StorageLimits): Storage {
   const { db, close } = openDatabase(url, limits);
   return {
     users: new UserRepository(db),

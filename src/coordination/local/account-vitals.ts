@@ -11,7 +11,7 @@ import type { AccountId } from "#domain/ids.ts";
 import { ActiveSessions } from "./active-sessions.ts";
 import { Circuit } from "./circuit.ts";
 import type { KeyHash } from "./key-hash.ts";
-import { ROW, VITAL } from "./memory-layout.ts";
+import { RECOVERED, ROW, VITAL } from "./memory-layout.ts";
 import type { MemoryMap } from "./memory-map.ts";
 import type { VitalsListener } from "./vitals-listener.ts";
 
@@ -122,7 +122,8 @@ export class LocalAccountVitals implements AccountVitals {
 
   cool(untilMs: number, reason: CoolingReason): boolean {
     const isLater = this.#cool(untilMs, reason);
-    if (isLater) this.#tell({ kind: "cooled", account: this.#place.account, untilMs, reason });
+    if (isLater)
+      this.#place.listener.onNews?.({ kind: "cooled", account: this.#place.account, untilMs, reason });
     return isLater;
   }
 
@@ -157,7 +158,7 @@ export class LocalAccountVitals implements AccountVitals {
 
   noteHeadroom(share: number, resetMs: number): void {
     this.#noteHeadroom(share, resetMs);
-    this.#tell({ kind: "headroom", account: this.#place.account, share, resetMs });
+    this.#place.listener.onNews?.({ kind: "headroom", account: this.#place.account, share, resetMs });
   }
 
   #noteHeadroom(share: number, resetMs: number): void {
@@ -199,15 +200,14 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   abstained(): void {
-    if (!this.#circuit.isProber) return;
     this.#tellProbeEnd();
-    this.#change(() => this.#circuit.endProbe());
+    if (this.#circuit.isProber) this.#change(() => this.#circuit.endProbe());
   }
 
   recover(): void {
     this.#tellProbeEnd();
     this.#recover();
-    this.#tell({ kind: "recovered", account: this.#place.account });
+    this.#place.listener.onNews?.({ kind: "recovered", account: this.#place.account });
   }
 
   /** Takes over what has changed at another node. */
@@ -247,14 +247,7 @@ export class LocalAccountVitals implements AccountVitals {
   #recover(): void {
     this.#change(() => {
       this.#circuit.close();
-      this.#write(VITAL.coolingUntilMs, 0);
-      this.#write(VITAL.coolingReason, 0);
-      this.#write(VITAL.strikes, 0);
-      this.#write(VITAL.stalls, 0);
-      this.#write(VITAL.headroomResetMs, 0);
-      this.#write(VITAL.firstTokenMs, 0);
-      this.#write(VITAL.errorRate, 0);
-      this.#write(VITAL.samples, 0);
+      for (const vital of RECOVERED) this.#write(vital, 0);
     });
   }
 
@@ -271,10 +264,6 @@ export class LocalAccountVitals implements AccountVitals {
     return this.#active.wouldAdmit(this.#place.hash.take(sessionKey), limit, nowMs);
   }
 
-  #tell(news: VitalsNews): void {
-    this.#place.listener.onNews?.(news);
-  }
-
   /** The right to probe is also held where other nodes see it, and ends there however the probe has ended. */
   #tellProbeEnd(): void {
     if (this.#circuit.isProber) this.#place.listener.onProbeEnd?.(this.#place.account);
@@ -282,7 +271,11 @@ export class LocalAccountVitals implements AccountVitals {
 
   #told(change: CircuitChange): CircuitChange {
     if (change !== "none")
-      this.#tell({ kind: "circuit", account: this.#place.account, ...this.#circuit.times });
+      this.#place.listener.onNews?.({
+        kind: "circuit",
+        account: this.#place.account,
+        ...this.#circuit.times,
+      });
     return change;
   }
 

@@ -89,6 +89,18 @@ export const VITAL = {
   minute: 21,
   requests: 22,
 } as const;
+
+/** What of it is forgotten when an account has recovered. */
+export const RECOVERED: readonly number[] = [
+  VITAL.coolingUntilMs,
+  VITAL.coolingReason,
+  VITAL.strikes,
+  VITAL.stalls,
+  VITAL.headroomResetMs,
+  VITAL.firstTokenMs,
+  VITAL.errorRate,
+  VITAL.samples,
+];
 const VITAL_CELLS = 48;
 
 /**

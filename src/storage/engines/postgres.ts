@@ -7,6 +7,8 @@ export type Database = PostgresJsDatabase;
 /** Limits of one pool. */
 export interface PoolLimits {
   readonly connectionsMax: number;
+  /** What its connections are called at the server, so that operators can tell threads apart; `sluice` by default. */
+  readonly name?: string;
   /** Longest a statement may run, waiting for locks included, in milliseconds. */
   readonly statementMsMax: number;
 }
@@ -29,7 +31,10 @@ export interface OpenPool {
  * Statements are not prepared under a name, so poolers in transaction mode and the embedded database,
  * whose clients share a session, work too. Array types are not looked up: the builder writes arrays as text.
  */
-export function openPostgres(url: string, { connectionsMax, statementMsMax }: PoolLimits): OpenPool {
+export function openPostgres(
+  url: string,
+  { connectionsMax, name = "sluice", statementMsMax }: PoolLimits,
+): OpenPool {
   const { address, host } = splitSocketHost(url);
   const client = postgres(address, {
     ...(host === undefined ? {} : { host }),
@@ -40,7 +45,7 @@ export function openPostgres(url: string, { connectionsMax, statementMsMax }: Po
     prepare: false,
     fetch_types: false,
     onnotice: () => undefined,
-    connection: { application_name: "sluice", statement_timeout: statementMsMax },
+    connection: { application_name: name, statement_timeout: statementMsMax },
   });
   return {
     db: drizzle({ client, casing: "snake_case" }),

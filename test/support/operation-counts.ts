@@ -1,0 +1,58 @@
+/**
+ * Loaded into an HTTP thread before its own code: counts what requests ask of the runtime. Asked by name over a
+ * channel, it tells its counts and begins anew.
+ */
+import { COUNTS_CHANNEL, type OperationCounts } from "./operation-names.ts";
+
+const counts: Record<string, number> = {};
+
+function count(name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
+}
+
+type Callable = (...args: never[]) => unknown;
+
+/** Replaces a function by one that counts and then does the same. */
+function watchCalls<Owner extends object>(
+  owner: Owner,
+  name: keyof Owner & string,
+  as = name as string,
+): void {
+  const plain = owner[name] as Callable;
+  const watched = function (this: unknown, ...args: never[]): unknown {
+    count(as);
+    return plain.apply(this, args);
+  };
+  Object.assign(owner, { [name]: Object.assign(watched, plain) });
+}
+
+/** Replaces a class by one that counts what is made of it. */
+function watchClass(
+  name: "Response" | "Headers" | "AbortController" | "ReadableStream" | "TextDecoder",
+): void {
+  const plain = globalThis[name] as unknown as new (...args: never[]) => object;
+  const watched = new Proxy(plain, {
+    construct(target, args, newTarget) {
+      count(name);
+      return Reflect.construct(target, args, newTarget) as object;
+    },
+  });
+  Object.assign(globalThis, { [name]: watched });
+}
+
+for (const name of ["Response", "Headers", "AbortController", "ReadableStream", "TextDecoder"] as const) {
+  watchClass(name);
+}
+watchCalls(globalThis, "fetch");
+watchCalls(globalThis, "setTimeout");
+watchCalls(globalThis, "setInterval");
+watchCalls(JSON, "parse", "JSON.parse");
+watchCalls(Promise, "withResolvers", "Promise.withResolvers");
+watchCalls(MessagePort.prototype, "postMessage");
+
+const channel = new BroadcastChannel(COUNTS_CHANNEL);
+channel.onmessage = ({ data }) => {
+  if (data !== "tell") return;
+  channel.postMessage({ ...counts } satisfies OperationCounts);
+  for (const name of Object.keys(counts)) delete counts[name];
+};
