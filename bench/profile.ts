@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { BenchRun } from "./bench-run.ts";
 import { openLab, targetOf } from "./lab.ts";
 import { threadMicros } from "./processes.ts";
-import { type CpuProfile, type FunctionSamples, samplesByFunction } from "./profile/cpu-profile.ts";
+import { type CpuProfile, type FunctionSamples, RUNTIME, samplesByFunction } from "./profile/cpu-profile.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { Table } from "./table.ts";
 
@@ -13,6 +13,7 @@ const WARM_UP = 4;
 const PROFILED = 2;
 const FUNCTIONS_SHOWN = 45;
 const CALLERS_SHOWN = 45;
+const CALLS_SHOWN = 2;
 const SETTLE_MS = 300;
 const WRITTEN_MS_MAX = 20_000;
 /** The thread that is looked into. */
@@ -80,8 +81,18 @@ function tablesOf({ id, name }: Scenario, profile: CpuProfile, httpMicros: numbe
       name: `${row.name} ${row.file}`,
       cells: [share(row[by]), micros(row[by])],
     }));
+  const callers = functions.map((found) => ({ ...found, self: withRuntime(found) }));
+  const alone = {
+    name: "by itself",
+    file: RUNTIME,
+    self: all,
+    total: all,
+    runtime: new Map<string, number>(),
+  };
+  for (const { self } of callers) alone.self -= self;
+  const busiest = [...callers, alone].filter(({ self }) => self > 0).sort((a, b) => b.self - a.self);
   const note = `${all} samples; the thread used ${httpMicros.toFixed(0)} µs per request while it was sampled, time outside JavaScript included.`;
-  const places = placesOf(functions);
+  const places = placesOf(busiest);
   return [
     {
       id: `profile-places-${id}`,
@@ -92,10 +103,15 @@ function tablesOf({ id, name }: Scenario, profile: CpuProfile, httpMicros: numbe
     },
     {
       id: `profile-self-${id}`,
-      title: `HTTP thread by function, its own time: ${name}`,
-      columns,
-      rows: rows(functions.slice(0, FUNCTIONS_SHOWN), "self"),
-      notes: [],
+      title: `HTTP thread by function, with what the runtime does for it: ${name}`,
+      columns: [...columns, { name: "of that in the runtime", unit: "µs", digits: 1 }],
+      rows: busiest.slice(0, FUNCTIONS_SHOWN).map((row) => ({
+        name: `${row.name} ${row.file}${calledBy(row)}`,
+        cells: [share(row.self), micros(row.self), micros(runtimeOf(row))],
+      })),
+      notes: [
+        "In brackets what of the runtime it calls. The runtime by itself is the server, the turn of the loop, and promises.",
+      ],
     },
     {
       id: `profile-total-${id}`,
@@ -107,12 +123,27 @@ function tablesOf({ id, name }: Scenario, profile: CpuProfile, httpMicros: numbe
   ];
 }
 
+function runtimeOf({ runtime }: FunctionSamples): number {
+  return [...runtime.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** The function's own samples, and those of the runtime at work for it; the runtime keeps what nobody has called. */
+function withRuntime(found: FunctionSamples): number {
+  return found.file === RUNTIME ? 0 : found.self + runtimeOf(found);
+}
+
+/** The two calls into the runtime that cost most. */
+function calledBy({ runtime }: FunctionSamples): string {
+  const names = [...runtime].sort(([, a], [, b]) => b - a).map(([name]) => name);
+  return names.length === 0 ? "" : ` (${names.slice(0, CALLS_SHOWN).join(", ")})`;
+}
+
 /** Own time by room of the house, package, or the runtime. */
 function placesOf(functions: readonly FunctionSamples[]): readonly FunctionSamples[] {
   const places = new Map<string, FunctionSamples>();
   for (const { file, self } of functions) {
     const name = /^src\/[^/]+/.exec(file)?.[0] ?? file;
-    const place = places.get(name) ?? { name, file: "", self: 0, total: 0 };
+    const place = places.get(name) ?? { name, file: "", self: 0, total: 0, runtime: new Map() };
     place.self += self;
     places.set(name, place);
   }

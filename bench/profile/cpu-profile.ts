@@ -11,13 +11,20 @@ interface ProfileNode {
   readonly children?: readonly number[];
 }
 
-/** How many samples found a function running itself, and how many found it anywhere on the stack. */
+/**
+ * How many samples found a function running itself, how many found it anywhere on the stack, and how many found the
+ * runtime at work that it had called, by the name of what it had called last.
+ */
 export interface FunctionSamples {
   readonly name: string;
   readonly file: string;
   self: number;
   total: number;
+  readonly runtime: Map<string, number>;
 }
+
+/** What is not the house's and no package's. */
+export const RUNTIME = "runtime";
 
 /** Adds samples up by function, the one with the most of its own first. */
 export function samplesByFunction({ nodes, samples }: CpuProfile): readonly FunctionSamples[] {
@@ -31,19 +38,22 @@ export function samplesByFunction({ nodes, samples }: CpuProfile): readonly Func
     const file = shortFile(url);
     const known = functions.get(`${name} ${file}`);
     if (known !== undefined) return known;
-    const fresh: FunctionSamples = { name: name === "" ? "(anonymous)" : name, file, self: 0, total: 0 };
+    const shown = name === "" ? "(anonymous)" : name;
+    const fresh: FunctionSamples = { name: shown, file, self: 0, total: 0, runtime: new Map() };
     functions.set(`${name} ${file}`, fresh);
     return fresh;
   };
   for (const sample of samples) {
-    const seen = new Set<FunctionSamples>();
-    let node = byId.get(sample);
-    if (node !== undefined) functionOf(node).self += 1;
-    while (node !== undefined) {
-      seen.add(functionOf(node));
-      node = byId.get(parents.get(node.id) ?? -1);
+    const stack: FunctionSamples[] = [];
+    for (let node = byId.get(sample); node !== undefined; node = byId.get(parents.get(node.id) ?? -1)) {
+      stack.push(functionOf(node));
     }
-    for (const found of seen) found.total += 1;
+    const [top] = stack;
+    if (top === undefined) continue;
+    top.self += 1;
+    const caller = stack.find(({ file }) => file !== RUNTIME);
+    if (caller !== top) caller?.runtime.set(top.name, (caller.runtime.get(top.name) ?? 0) + 1);
+    for (const found of new Set(stack)) found.total += 1;
   }
   return [...functions.values()].sort((a, b) => b.self - a.self);
 }
@@ -54,5 +64,5 @@ function shortFile(url: string): string {
   if (inPackage !== undefined) return inPackage;
   const own = /\/((?:src|workers)\/.*)$/.exec(url)?.[1];
   if (own !== undefined) return own;
-  return url === "" ? "runtime" : (url.split("/").at(-1) ?? url);
+  return url === "" ? RUNTIME : (url.split("/").at(-1) ?? url);
 }

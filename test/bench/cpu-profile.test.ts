@@ -19,3 +19,22 @@ test("own samples and samples on the stack are told apart, a function that calls
     ["(root)", "runtime", 0, 4],
   ]);
 });
+
+test("what the runtime does is told of whoever has called it", () => {
+  const functions = samplesByFunction({
+    nodes: [
+      { id: 1, callFrame: frame("(root)", ""), children: [2, 5] },
+      { id: 2, callFrame: frame("send", "file:///x/src/upstream/send.ts"), children: [3] },
+      { id: 3, callFrame: frame("fetch", ""), children: [4] },
+      { id: 4, callFrame: frame("copy", "") },
+      { id: 5, callFrame: frame("turn", "") },
+    ],
+    samples: [2, 3, 3, 4, 5],
+  });
+  const called = functions.map(({ name, runtime }) => [name, Object.fromEntries(runtime)]);
+  expect(called.filter(([name]) => name === "send")).toEqual([["send", { fetch: 2, copy: 1 }]]);
+  expect(called.filter(([name]) => name === "turn" || name === "fetch")).toEqual([
+    ["fetch", {}],
+    ["turn", {}],
+  ]);
+});
