@@ -1,4 +1,4 @@
-import type { HoldRequest, Holds, Purse, PurseBooks } from "#coordination/holds.ts";
+import type { HoldRequest, Holds, HoldsAnswer, Purse, PurseBooks } from "#coordination/holds.ts";
 import type { ApiKeyId, SubscriptionId, UserId } from "#domain/ids.ts";
 import type { Principal } from "#domain/principal.ts";
 import type { RuntimeSettings } from "#domain/settings.ts";
@@ -12,10 +12,12 @@ import { HoldLine, type HoldTry } from "./hold-line.ts";
 import { OutputHistory } from "./hold-outputs.ts";
 import { booksOf, costsOfLines, pursesOf } from "./hold-purses.ts";
 import {
-  holdRequestsOf,
+  askedOf,
   type RequestHold,
   type RequestHoldAnswer,
   type RequestHoldParts,
+  requestHoldOf,
+  settleAll,
   takeRequestHold,
 } from "./hold-request.ts";
 import { unaffordableFault } from "./limit-fault.ts";
@@ -42,7 +44,7 @@ type PurseFacts = Pick<
 
 /** What a {@link HoldDesk} works with. */
 export interface HoldDeskParts {
-  readonly holds: Pick<Holds, "take" | "booked" | "recount">;
+  readonly holds: Pick<Holds, "takeAll" | "booked" | "recount">;
   readonly facts: PurseFacts;
   readonly settings: () => RuntimeSettings;
   readonly clock: Pick<Clock, "now">;
@@ -85,33 +87,35 @@ export class HoldDesk {
   /**
    * Sets aside what the request may cost, in everything that it counts against. Answers at once where the holds
    * are in this process and the money is there. Money that other requests have set aside is waited for, in line;
-   * a request that is alone gets what is left, however little.
+   * a request that is alone gets what is left, however little. `advance` is what came of what {@link foresee} said
+   * of the same request.
    *
    * @throws Fault `billing.balance_exhausted`, `billing.quota_reached`, `billing.window_reached`,
    * `billing.subscription_limit` when nothing is left, or not enough came back in time; `billing.holds_full`,
    * `admit.client_gone`.
    */
-  take(ask: HoldAsk): RequestHold | Promise<RequestHold> {
+  take(ask: HoldAsk, advance?: HoldsAnswer): RequestHold | Promise<RequestHold> {
     const parts = this.#holdPartsOf(ask);
     const amountNanos = this.#estimate(ask);
-    const [payer] = parts.purses;
-    // A free request needs nobody's money.
-    const isBehind = amountNanos > 0 && this.#line.hasWaiters(payer);
-    const tried = isBehind ? this.#behind(payer, amountNanos) : this.#try(parts, amountNanos);
+    const tried = this.#firstTry(parts, amountNanos, advance);
     return tried instanceof Promise
       ? tried.then((later) => this.#conclude(later, ask, parts, amountNanos))
       : this.#conclude(tried, ask, parts, amountNanos);
   }
 
   /**
-   * What {@link take} is going to ask for first; nothing where others are waiting for the same money. For backends
-   * that can set it aside on the way to something else.
+   * What {@link take} will ask of the purses first, for those who ask for it together with something else; none when
+   * others wait for the same money.
    */
   foresee(ask: HoldAsk): readonly HoldRequest[] {
     const parts = this.#holdPartsOf(ask);
     const amountNanos = this.#estimate(ask);
-    const isBehind = amountNanos > 0 && this.#line.hasWaiters(parts.purses[0]);
-    return isBehind ? [] : holdRequestsOf(parts, amountNanos);
+    return this.#isBehind(parts.purses[0], amountNanos) ? [] : askedOf(parts, amountNanos);
+  }
+
+  /** Lets go of money that was set aside and is not needed. */
+  giveBack(advance: HoldsAnswer | undefined): void {
+    if (advance?.granted) settleAll(advance.holds, 0);
   }
 
   /** An answer has come whole: the next one of this key and model may be as long. */
@@ -153,6 +157,28 @@ export class HoldDesk {
       policy: this.#policy,
       onSettled: () => this.#line.givenBack(purses[0]),
     };
+  }
+
+  #firstTry(
+    parts: RequestHoldParts & PayerParts,
+    amountNanos: number,
+    advance: HoldsAnswer | undefined,
+  ): HoldTry | Promise<HoldTry> {
+    if (advance !== undefined) {
+      if (isFor(advance, parts.purses, amountNanos)) {
+        return this.#read(requestHoldOf(parts, advance), parts, amountNanos);
+      }
+      this.giveBack(advance);
+    }
+    const [payer] = parts.purses;
+    return this.#isBehind(payer, amountNanos)
+      ? this.#behind(payer, amountNanos)
+      : this.#try(parts, amountNanos);
+  }
+
+  /** Whether others wait for the same money. A free request needs nobody's. */
+  #isBehind(payer: Purse, amountNanos: number): boolean {
+    return amountNanos > 0 && this.#line.hasWaiters(payer);
   }
 
   #conclude(
@@ -222,6 +248,15 @@ export class HoldDesk {
     if (kind === "key") return facts.keyRevision(id as ApiKeyId);
     return facts.subscriptionRevision(id as SubscriptionId);
   }
+}
+
+/** Whether what was set aside is what is wanted now: prices and rates may have changed meanwhile. */
+function isFor(advance: HoldsAnswer, purses: readonly Purse[], amountNanos: number): boolean {
+  if (!advance.granted) return purses[advance.index] !== undefined;
+  return advance.holds.every(
+    ({ purse, amountNanos: heldNanos }, index) =>
+      purse.kind === purses[index]?.kind && purse.id === purses[index]?.id && heldNanos === amountNanos,
+  );
 }
 
 /** Whoever cannot be asked has set nothing aside. */

@@ -1,4 +1,14 @@
-import type { Hold, HoldAnswer, HoldRequest, Holds, Purse, PurseBooks } from "#coordination/holds.ts";
+import type {
+  Hold,
+  HoldAnswer,
+  HoldRequest,
+  Holds,
+  HoldsAnswer,
+  Purse,
+  PurseBooks,
+} from "#coordination/holds.ts";
+import { assert } from "#kernel/assert.ts";
+import { after } from "#kernel/awaitable.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { type ExhaustionPolicy, type GrowthStep, growthSteps } from "./hold-growth.ts";
 
@@ -13,7 +23,7 @@ const ASKS_AGAIN = 0.05;
 
 /** What a request's hold works with. */
 export interface RequestHoldParts {
-  readonly holds: Pick<Holds, "take">;
+  readonly holds: Pick<Holds, "takeAll">;
   readonly clock: Pick<Clock, "now">;
   readonly requestId: string;
   /** All that the request's cost counts against; each is asked for the whole of it. */
@@ -31,71 +41,38 @@ export type RequestHoldAnswer =
   | { readonly granted: true; readonly hold: RequestHold }
   | ({ readonly purse: Purse } & Exclude<HoldAnswer, { granted: true }>);
 
+/** What a request asks of each of its purses, for the amount in nano-dollars. */
+export function askedOf(
+  { clock, requestId, purses, booksOf }: RequestHoldParts,
+  amountNanos: number,
+): readonly HoldRequest[] {
+  const expiresAtMs = clock.now() + HOLD_MS;
+  return purses.map((purse) => ({ purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs }));
+}
+
 /**
- * Sets the amount aside in every purse of the request, in nano-dollars, or in none. All purses are asked at the
- * same time, so that one that is far away is waited for once.
+ * Sets the amount aside in every purse of the request, in nano-dollars, or in none. Rejects, and never throws, where
+ * it cannot be asked for.
  */
 export function takeRequestHold(
   parts: RequestHoldParts,
   amountNanos: number,
 ): RequestHoldAnswer | Promise<RequestHoldAnswer> {
-  const answers: HoldAnswer[] = [];
-  const asked: (HoldAnswer | Promise<HoldAnswer>)[] = [];
-  for (const purse of parts.purses) {
-    const answer = take(parts, purse, amountNanos);
-    asked.push(answer);
-    if (!(answer instanceof Promise)) answers.push(answer);
-  }
-  if (answers.length === asked.length) return conclude(parts, answers);
-  return Promise.allSettled(asked).then((settled) => concludeSettled(parts, settled));
-}
-
-/** What each purse of the request is asked for. */
-export function holdRequestsOf(parts: RequestHoldParts, amountNanos: number): readonly HoldRequest[] {
-  return parts.purses.map((purse) => holdRequestOf(parts, purse, amountNanos));
-}
-
-function holdRequestOf(
-  { clock, requestId, booksOf }: RequestHoldParts,
-  purse: Purse,
-  amountNanos: number,
-): HoldRequest {
-  const expiresAtMs = clock.now() + HOLD_MS;
-  return { purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs };
-}
-
-/** Whoever cannot be asked rejects, and never throws. */
-function take(parts: RequestHoldParts, purse: Purse, amountNanos: number): HoldAnswer | Promise<HoldAnswer> {
   try {
-    return parts.holds.take(holdRequestOf(parts, purse, amountNanos));
+    const asked = parts.holds.takeAll(askedOf(parts, amountNanos));
+    return after(asked, (answer) => requestHoldOf(parts, answer));
   } catch (thrown) {
     return Promise.reject(thrown);
   }
 }
 
-function conclude(parts: RequestHoldParts, answers: readonly HoldAnswer[]): RequestHoldAnswer {
-  const taken = answers.flatMap((answer) => (answer.granted ? [answer.hold] : []));
-  for (const [index, answer] of answers.entries()) {
-    const purse = parts.purses[index];
-    if (answer.granted || purse === undefined) continue;
-    settleAll(taken, 0);
-    return { ...answer, purse };
-  }
-  return { granted: true, hold: new RequestHold(parts, taken) };
-}
-
-function concludeSettled(
-  parts: RequestHoldParts,
-  settled: readonly PromiseSettledResult<HoldAnswer>[],
-): RequestHoldAnswer {
-  const answers = settled.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
-  const failed = settled.find((answer) => answer.status === "rejected");
-  if (failed === undefined) return conclude(parts, answers);
-  settleAll(
-    answers.flatMap((answer) => (answer.granted ? [answer.hold] : [])),
-    0,
-  );
-  throw failed.reason;
+/** What the purses' answer comes to for the request. */
+export function requestHoldOf(parts: RequestHoldParts, answer: HoldsAnswer): RequestHoldAnswer {
+  if (answer.granted) return { granted: true, hold: new RequestHold(parts, answer.holds) };
+  const { index, ...refused } = answer;
+  const purse = parts.purses[index];
+  assert(purse, "it was one of the request's purses that refused");
+  return { ...refused, purse };
 }
 
 /** The money set aside for one request, in all of its purses. Grows with what is used of it. */
@@ -179,7 +156,8 @@ export class RequestHold {
   }
 }
 
-function settleAll(holds: readonly Hold[], costNanos: number): void {
+/** Ends holds, all with the same cost in nano-dollars. */
+export function settleAll(holds: readonly Hold[], costNanos: number): void {
   for (const hold of holds) {
     const told = hold.settle(costNanos);
     // A backend that is away hears of it later: seeing to that is its own promise.

@@ -41,6 +41,11 @@ export type HoldAnswer =
       readonly heldNanos: number;
     };
 
+/** What an ask of several purses comes to: each has given, in the order asked, or none has, because of this one. */
+export type HoldsAnswer =
+  | { readonly granted: true; readonly holds: readonly Hold[] }
+  | ({ readonly index: number } & Exclude<HoldAnswer, { granted: true }>);
+
 /** By how much, and for how long, a hold is to grow. */
 export interface HoldGrowth {
   /** In nano-dollars; 0 only puts off the end. */
@@ -97,6 +102,8 @@ export interface PurseStatus {
 export interface Holds {
   /** Sets money aside if the purse has as much left. */
   take(request: HoldRequest): HoldAnswer | Promise<HoldAnswer>;
+  /** Sets money aside in every one of these purses, or in none: one question, however many they are. */
+  takeAll(requests: readonly HoldRequest[]): HoldsAnswer | Promise<HoldsAnswer>;
   /**
    * A cost that this thread has settled or counted is in these books, or will never be in any. Told once of each
    * record, alone or summed up with others, with books that are at least as new as the booking.

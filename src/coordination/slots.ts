@@ -1,5 +1,5 @@
 import type { Lease } from "#kernel/lease.ts";
-import type { HoldRequest } from "./holds.ts";
+import type { HoldRequest, HoldsAnswer } from "./holds.ts";
 import type { Session } from "./session-bindings.ts";
 
 /** Whose requests are counted together. A `turn` lets one message of a person at a time through an account. */
@@ -17,7 +17,13 @@ export type Refusal = "queue-full" | "timeout" | "gone" | "capacity";
 
 /** What an ask for a slot comes to. `waiting` is the length of the line at that moment. */
 export type SlotAnswer =
-  | { readonly granted: true; readonly lease: Lease; readonly waitedMs: number }
+  | {
+      readonly granted: true;
+      readonly lease: Lease;
+      readonly waitedMs: number;
+      /** What came of {@link SlotRequest.money}, which is the caller's now; undefined: it was not asked for. */
+      readonly money?: HoldsAnswer | undefined;
+    }
   | { readonly granted: false; readonly refusal: Refusal; readonly waiting: number };
 
 /** One ask for a slot, with every limit stated by the caller. */
@@ -37,9 +43,8 @@ export interface SlotRequest {
    */
   readonly conversation?: Session;
   /**
-   * The money that the request is about to ask for. A backend that is far away sets it aside in the same step, if the
-   * slot is free at once and all of the money is there, so that the question that follows costs nothing. What is not
-   * asked for after all goes back with the slot.
+   * What the request will set aside once it has its slot. A backend that is far away does so in the same step, if the
+   * slot is free, so that no question has to follow. Asked at most once; none: nothing is to be set aside.
    */
   readonly money?: () => readonly HoldRequest[];
 }

@@ -1,6 +1,7 @@
 import type { Funding } from "#billing/eligibility.ts";
 import type { RequestHold } from "#billing/hold-request.ts";
 import type { ModelPrice } from "#billing/prices.ts";
+import type { HoldsAnswer } from "#coordination/holds.ts";
 import type { Account } from "#domain/account.ts";
 import type { AttemptRecord } from "#domain/attempt-record.ts";
 import type { Dialect } from "#domain/platform.ts";
@@ -58,6 +59,8 @@ export interface ParsedCall extends AuthenticatedCall, Call, CallFacts {
 export interface Admitted {
   /** How long the request stood in line, in milliseconds. */
   readonly slotWaitMs: number;
+  /** The money that came with the slot; the billing stage's to use or to give back. */
+  readonly advance: HoldsAnswer | undefined;
 }
 
 /** Stamp of the billing stage. */

@@ -37,7 +37,7 @@ export interface GatewayServices {
   readonly traces: RecentTraces;
   readonly prices: Pick<PriceBook, "priceOf">;
   /** Sets money aside for requests; undefined where they are only metered, and none is refused for money. */
-  readonly holdDesk: Pick<HoldDesk, "foresee" | "take" | "noteAnswer"> | undefined;
+  readonly holdDesk: Pick<HoldDesk, "take" | "foresee" | "giveBack" | "noteAnswer"> | undefined;
   readonly ledger: Pick<Ledger, "record" | "checkRoom">;
   readonly parser: Pick<ParsePool, "read">;
   readonly send: Send;

@@ -57,15 +57,15 @@ test("a request is funded by all of its purses or holds nothing", async () => {
 });
 
 test("what the first purse gave comes back when the second cannot be asked", async () => {
-  const { holds, parts, held } = world({ user: 100, key: 100 });
-  const broken: RequestHoldParts["holds"] = {
-    take: (request) => {
-      if (request.purse.kind === "key") throw new Error("away");
-      return holds.take(request);
+  const { parts, held } = world({ user: 100, key: 100 });
+  const booksOf: RequestHoldParts["booksOf"] = (purse) => ({
+    revision: 1,
+    get availableNanos(): number {
+      if (purse.kind === "key") throw new Error("away");
+      return 100;
     },
-  };
-  await expect(takeRequestHold({ ...parts, holds: broken }, 60)).rejects.toThrow("away");
-  await grown();
+  });
+  await expect(Promise.try(() => takeRequestHold({ ...parts, booksOf }, 60))).rejects.toThrow("away");
   expect(held()).toEqual([0, 0]);
 });
 
@@ -119,9 +119,12 @@ test("a hold that is used to the last nano-dollar, and not beyond, ends nothing"
 test("a purse that cannot be asked has not agreed", async () => {
   const { holds, take } = world({ user: 1_000, key: 1_000 });
   const broken: RequestHoldParts["holds"] = {
-    take: (request) => {
-      const answer = holds.take(request);
-      if (answer.granted) Object.assign(answer.hold, { extend: () => Promise.reject(new Error("away")) });
+    takeAll: (requests) => {
+      const answer = holds.takeAll(requests);
+      if (!answer.granted) return answer;
+      for (const hold of answer.holds) {
+        Object.assign(hold, { extend: () => Promise.reject(new Error("away")) });
+      }
       return answer;
     },
   };

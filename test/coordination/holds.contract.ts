@@ -67,6 +67,27 @@ export function describeHolds(
       await granted(ask(purse, 30));
     });
 
+    test("of several purses each gives, or none, whichever of them has too little", async () => {
+      const [rich, poor] = [freshPurse(), freshPurse()];
+      const both = (amountNanos: number) =>
+        holds.takeAll([ask(rich, amountNanos), ask(poor, amountNanos, { books: at(50) })]);
+      expect(await both(51)).toEqual({
+        granted: false,
+        refusal: "unaffordable",
+        index: 1,
+        freeNanos: 50,
+        heldNanos: 0,
+      });
+      expect(await holds.status(rich)).toEqual({ heldNanos: 0, unbookedNanos: 0 });
+      const answer = await both(50);
+      if (!answer.granted) throw new Error("refused");
+      const purses = answer.holds.map(({ purse, amountNanos }) => ({ purse, amountNanos }));
+      expect(purses).toEqual([rich, poor].map((purse) => ({ purse, amountNanos: 50 })));
+      await Promise.all(answer.holds.map((hold) => hold.settle(7)));
+      expect(await holds.status(rich)).toEqual({ heldNanos: 0, unbookedNanos: 7 });
+      expect(await holds.status(poor)).toEqual({ heldNanos: 0, unbookedNanos: 7 });
+    });
+
     test("what was held beyond the cost is free again at once, the cost itself is not", async () => {
       const purse = freshPurse();
       const hold = await granted(ask(purse, 100));

@@ -1,12 +1,7 @@
-/** Slots at Redis under random schedules over three processes, some of which die, on a Redis that fails. */
+/** Slots at Redis under random schedules over three processes, some of which die. */
 import { afterEach, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { shareOf } from "#coordination/redis/slots.ts";
-import { eventually } from "#support/gateway.ts";
-import { freePort, startRedis, type TestServer } from "#support/servers.ts";
 import { FORGET, limitOf, type NodeInit } from "./redis-model.ts";
 import { Shuffle } from "./shuffle.ts";
 
@@ -25,7 +20,6 @@ class Schedule {
   readonly seed = Number(process.env["SLOTS_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   readonly shuffle = new Shuffle(this.seed);
   readonly shadow: Redis;
-  readonly killed = new Set<string>();
   readonly #init: Omit<NodeInit, "node" | "seed">;
   readonly #running = new Map<string, Bun.Subprocess<"pipe", "pipe", "inherit">>();
   #started = 0;
@@ -59,7 +53,6 @@ class Schedule {
     const node = names[this.shuffle.below(names.length)] ?? "";
     const child = this.#running.get(node);
     this.#running.delete(node);
-    this.killed.add(node);
     child?.kill("SIGKILL");
     await child?.exited;
     // What it has sent to the shadow before it died may still be on its way.
@@ -80,12 +73,12 @@ class Schedule {
     return left;
   }
 
-  /** The holders of which more was ever held at once than this bound on their limit. */
-  async exceeded(bound: (limit: number) => number): Promise<readonly string[]> {
+  /** The holders of which more than `times` their limit was ever held at once. */
+  async exceeded(times: number): Promise<readonly string[]> {
     const most = await this.shadow.hgetall(`${this.#init.shadow}:most`);
     expect(Object.keys(most).length).toBe(HOLDERS);
     return Object.entries(most)
-      .filter(([holder, count]) => Number(count) > bound(limitOf(Number(holder))))
+      .filter(([holder, count]) => Number(count) > times * limitOf(Number(holder)))
       .map(([holder, count]) => `${holder}: ${count}`);
   }
 
@@ -95,35 +88,6 @@ class Schedule {
     if (keys.length > 0) await this.shadow.del(...keys);
     this.shadow.disconnect();
   }
-}
-
-/** Waits until Redis answers again and has heard of every node since: what a node ends in an outage, others bury. */
-async function allHeard(redis: Redis, base: string): Promise<void> {
-  const [seconds] = await eventually(
-    () => redis.time().catch(() => []),
-    (time) => time.length > 0,
-  );
-  const since = (Number(seconds) + 1) * 1_000;
-  const heard = async (): Promise<number> => Number(await redis.zcount(`${base}:members`, since, "+inf"));
-  await eventually(heard, (nodes) => nodes >= NODES);
-}
-
-/** Faults of the schedule whose consequences can meet: they come faster than slots are given back. */
-const FAULTS_AT_ONCE = 2;
-
-/**
- * On top of what is in flight, which is the limit at most, each other node may use its share while Redis cannot be
- * asked; and one that has forgotten grants what is free by those that have spoken already.
- */
-function mostUnderFaults(limit: number): number {
-  return limit + FAULTS_AT_ONCE * Math.max(limit, (NODES - 1) * shareOf(limit, NODES));
-}
-
-/** What Redis has of leases, but for those of the killed, which nobody is left to bury. */
-async function leasesIn(redis: Redis, { base, killed }: Schedule): Promise<readonly string[]> {
-  const keys = [...(await redis.keys(`${base}:held:*`)), ...(await redis.keys(`${base}:line:*`))];
-  const leases = await Promise.all(keys.map((key) => redis.zrange(key, "0", "-1")));
-  return leases.flat().filter((lease) => !killed.has(lease.split(".")[0] ?? ""));
 }
 
 test("no schedule over three nodes, killed ones included, grants beyond a limit or leaks a slot", async () => {
@@ -137,42 +101,6 @@ test("no schedule over three nodes, killed ones included, grants beyond a limit 
   }
   const left = await schedule.end();
   const { seed } = schedule;
-  expect({ seed, exceeded: await schedule.exceeded((limit) => limit) }).toEqual({ seed, exceeded: [] });
+  expect({ seed, exceeded: await schedule.exceeded(1) }).toEqual({ seed, exceeded: [] });
   expect({ seed, left }).toEqual({ seed, left: left.map(() => "0") });
-}, 120_000);
-
-test("no schedule in which Redis stands still, dies and comes back empty leaks a slot or grants without bound", async () => {
-  const dir = await mkdtemp(join(tmpdir(), "sluice-model-"));
-  const port = await freePort();
-  let server = (await startRedis(dir, port)) as TestServer;
-  const schedule = new Schedule(server.url);
-  for (let node = 0; node < NODES; node++) schedule.spawn();
-  const admin = new Redis(server.url);
-  admin.on("error", () => undefined);
-  const until = performance.now() + LASTS_MS;
-  while (performance.now() < until) {
-    await Bun.sleep(500 + schedule.shuffle.below(500));
-    const fault = schedule.shuffle.below(4);
-    if (fault === 0) await schedule.killOne();
-    else if (fault === 1) await admin.call("CLIENT", "PAUSE", "1500", "ALL");
-    else if (fault === 2) await admin.flushall();
-    else {
-      await server.close();
-      server = (await startRedis(dir, port)) as TestServer;
-    }
-  }
-  await allHeard(admin, schedule.base);
-  const left = await schedule.end();
-  const { seed } = schedule;
-  expect({ seed, exceeded: await schedule.exceeded(mostUnderFaults) }).toEqual({ seed, exceeded: [] });
-  expect({ seed, left }).toEqual({ seed, left: left.map(() => "0") });
-  const leases = await eventually(
-    () => leasesIn(admin, schedule),
-    (left) => left.length === 0,
-    5_000,
-  ).catch(String);
-  expect({ seed, leases }).toEqual({ seed, leases: [] });
-  admin.disconnect();
-  await server.close();
-  await rm(dir, { recursive: true, force: true });
 }, 120_000);

@@ -87,7 +87,8 @@ test("a request that meets no other asks Redis for its slot, its account and its
   stop();
   const seen = commands.filter((line) => line.includes(`{${cluster.namespace}}`)).map(nameOf);
   const per = (name: string): number => seen.filter((script) => script === name).length / REQUESTS;
-  // Let in, with the money of the user and of the key, and an account's slot; nobody waits for what is given back.
+  // Let in with its money set aside, of the user and of the key, and an account's slot; nobody waits for what is
+  // given back.
   const asked = { enter: per("enter"), claim: per("claim"), setAside: per("setAside") };
   expect(asked).toEqual({ enter: 1, claim: 1, setAside: 0 });
   expect(per("leave")).toBeLessThanOrEqual(2);

@@ -4,6 +4,7 @@ import type {
   HoldGrowth,
   HoldRequest,
   Holds,
+  HoldsAnswer,
   HoldTerms,
   NodeHold,
   Purse,
@@ -100,6 +101,20 @@ export class LocalHolds implements Holds {
     const hold = new LocalHold(this, request, { row, place });
     this.#open.add(hold);
     return { granted: true, hold };
+  }
+
+  takeAll(requests: readonly HoldRequest[]): HoldsAnswer {
+    const holds: NodeHold[] = [];
+    try {
+      for (const [index, request] of requests.entries()) {
+        const answer = this.take(request);
+        if (!answer.granted) return { ...answer, index };
+        holds.push(answer.hold);
+      }
+      return { granted: true, holds };
+    } finally {
+      if (holds.length < requests.length) for (const hold of holds) hold.settle(0);
+    }
   }
 
   booked({ purse, costNanos }: PurseCost, books: PurseBooks): void {

@@ -4,7 +4,7 @@ import type {
   HoldGrowth,
   HoldRequest,
   Holds,
-  HoldTerms,
+  HoldsAnswer,
   NodeHold,
   Purse,
   PurseBooks,
@@ -13,19 +13,22 @@ import type {
 } from "#coordination/holds.ts";
 import { assert } from "#kernel/assert.ts";
 import type { Clock } from "#kernel/clock.ts";
-import { type Lease, leaseOf } from "#kernel/lease.ts";
-import { type EarlyAsk, EarlyHolds } from "./early-holds.ts";
+import { RedisHold } from "./hold.ts";
 import type { Argument, RedisLink } from "./link.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeHolds } from "./node.ts";
-import { booksWords, purseName } from "./purse-words.ts";
+import { GRANTED, OtherNodesMoney } from "./other-nodes-money.ts";
+import { purseName, wordsOf } from "./purse-words.ts";
 
-/** Purses of which it is remembered what other nodes have; the one that was heard of longest ago is forgotten first. */
-const OTHERS_MAX = 100_000;
 /** How often a thread looks for holds of its own that have ended, in milliseconds. */
 const SWEEP_MS = 1_000;
-/** Redis has granted it, so this node only notes it. */
-const GRANTED: HoldTerms = { othersNanos: Number.NEGATIVE_INFINITY, sharers: 1 };
+/** Requests for money that Redis is asked about, and what each hold will be called. */
+export interface HoldDraft {
+  readonly requests: readonly HoldRequest[];
+  readonly leases: readonly string[];
+  /** What Redis is told of them. */
+  readonly words: readonly Argument[];
+}
 
 /** What holds at Redis work with. */
 export interface RedisHoldsParts {
@@ -49,73 +52,69 @@ export interface RedisHoldsParts {
 export class RedisHolds implements Holds {
   readonly #parts: RedisHoldsParts;
   readonly #open = new Map<string, RedisHold>();
-  readonly #early = new EarlyHolds();
-  readonly #others = new Map<string, number>();
+  readonly #others: OtherNodesMoney;
   #sweepAtMs = 0;
 
   constructor(parts: RedisHoldsParts) {
     this.#parts = parts;
+    this.#others = new OtherNodesMoney(parts.local, parts.nodes);
   }
 
-  take(request: HoldRequest): HoldAnswer | Promise<HoldAnswer> {
-    checkAmount(request.amountNanos);
-    this.#sweep(this.#parts.clock.now());
-    const early = this.#early.take(request);
-    if (early !== undefined) return { granted: true, hold: early };
-    return this.#parts.link.isUp ? this.#takeThere(request) : this.#takeHere(request);
+  async take(request: HoldRequest): Promise<HoldAnswer> {
+    const answer = await this.takeAll([request]);
+    if (!answer.granted) {
+      const { index: _, ...refused } = answer;
+      return refused;
+    }
+    const [hold] = answer.holds;
+    assert(hold, "a purse that has given has given a hold");
+    return { granted: true, hold };
   }
 
-  async #takeThere(request: HoldRequest): Promise<HoldAnswer> {
+  async takeAll(requests: readonly HoldRequest[]): Promise<HoldsAnswer> {
     const { link, membership } = this.#parts;
-    const lease = membership.nextLease();
+    if (!link.isUp) return this.#takeHere(requests);
+    const draft = this.draft(requests);
     try {
-      const words = this.earlyWords({ lease, request });
-      const answer = (await link.ask("setAside", membership.member, ...words)) as readonly string[];
-      if (answer[0] === "unknown") {
-        membership.forget(lease);
-        await membership.rejoin();
-        return await this.take(request);
-      }
-      return this.#noted(lease, request, answer);
+      const answer = (await link.ask("setAside", membership.member, ...draft.words)) as readonly string[];
+      if (answer[0] !== "unknown") return this.conclude(draft, answer);
+      this.drop(draft);
+      await membership.rejoin();
+      return await this.takeAll(requests);
     } catch {
-      membership.forget(lease);
-      return this.#takeHere(request);
+      this.drop(draft);
+      return this.#takeHere(requests);
     }
   }
 
-  /** Prepares these asks for going along with something else that Redis is asked. */
-  prepare(requests: readonly HoldRequest[]): readonly EarlyAsk[] {
-    return requests.map((request) => {
-      checkAmount(request.amountNanos);
-      return { lease: this.#parts.membership.nextLease(), request };
+  /** Prepares a question to Redis, which is to be concluded with its answer, or dropped. */
+  draft(requests: readonly HoldRequest[]): HoldDraft {
+    const { membership, clock } = this.#parts;
+    const nowMs = clock.now();
+    this.#sweep(nowMs);
+    const leases = requests.map(() => membership.nextLease());
+    const words = requests.flatMap(({ purse, amountNanos, books, expiresAtMs }, index) => {
+      checkAmount(amountNanos);
+      const lastsMs = Math.max(0, expiresAtMs - nowMs);
+      return [leases[index] ?? "", purseName(purse), amountNanos, ...wordsOf(books), lastsMs];
     });
+    return { requests, leases, words };
   }
 
-  /** What Redis is told of an ask: its lease, purse, amount, books, and for how long it lasts. */
-  earlyWords({ lease, request }: EarlyAsk): readonly Argument[] {
-    const { purse, amountNanos, books, expiresAtMs } = request;
-    const lastsMs = Math.max(0, expiresAtMs - this.#parts.clock.now());
-    return [lease, purseName(purse), amountNanos, ...booksWords(books), lastsMs];
+  /** Notes what Redis has said about a draft. */
+  conclude(draft: HoldDraft, [verdict, place, ...figures]: readonly string[]): HoldsAnswer {
+    if (verdict === "held") return this.#noted(draft, figures);
+    this.drop(draft);
+    const index = Number(place) - 1;
+    const [free, held, unbooked] = figures.map(Number) as [number, number, number];
+    const purse = draft.requests[index]?.purse;
+    if (purse !== undefined) this.#others.note(purse, held + unbooked);
+    return { granted: false, refusal: "unaffordable", index, freeNanos: free, heldNanos: held };
   }
 
-  /** Nothing was set aside for these asks. */
-  forgetEarly(asks: readonly EarlyAsk[]): void {
-    for (const { lease } of asks) this.#parts.membership.forget(lease);
-  }
-
-  /**
-   * Money was set aside for all of these asks; `sums` has of each purse what is held and what is not booked. Whoever
-   * asks next has it at once; what nobody has asked for goes back with the lease.
-   */
-  keepEarly(asks: readonly EarlyAsk[], sums: readonly string[]): Lease {
-    for (const [index, { lease, request }] of asks.entries()) {
-      const [held = "0", unbooked = "0"] = sums.slice(2 * index);
-      const noted = this.#noted(lease, request, ["held", "0", held, unbooked]);
-      if (noted.granted) this.#early.keep(noted.hold);
-    }
-    return leaseOf(() => {
-      for (const ask of asks) this.#early.giveBack(ask);
-    });
+  /** Redis was not asked, or has not said anything. */
+  drop({ leases }: HoldDraft): void {
+    for (const lease of leases) this.#parts.membership.forget(lease);
   }
 
   booked({ purse, costNanos }: PurseCost, books: PurseBooks): void {
@@ -159,7 +158,7 @@ export class RedisHolds implements Holds {
     try {
       const overdraft = Number.isFinite(overdraftNanos) ? overdraftNanos : "inf";
       const lastsMs = Math.max(0, expiresAtMs - clock.now());
-      const words = [moreNanos, ...booksWords(books), overdraft, lastsMs] as const;
+      const words = [moreNanos, ...wordsOf(books), overdraft, lastsMs] as const;
       const hasGrown = (await link.ask("grow", hold.lease, purseName(hold.purse), ...words)) === 1;
       return hasGrown && hold.local.extend(growth, GRANTED);
     } catch {
@@ -187,26 +186,20 @@ export class RedisHolds implements Holds {
     }
   }
 
-  #noted(lease: string, request: HoldRequest, answer: readonly string[]): HoldAnswer {
-    const { membership, local } = this.#parts;
-    const [verdict, free, held, unbooked, returning] = answer;
-    if (verdict !== "held") {
-      membership.forget(lease);
-      this.#noteOthers(request.purse, Number(held) + Number(unbooked));
-      return {
-        granted: false,
-        refusal: "unaffordable",
-        freeNanos: Number(free),
-        heldNanos: Number(returning),
-      };
+  #noted({ requests, leases }: HoldDraft, figures: readonly string[]): HoldsAnswer {
+    const holds: Hold[] = [];
+    for (const [index, request] of requests.entries()) {
+      const noted = this.#parts.local.take(request, GRANTED);
+      if (!noted.granted) {
+        settleNone(holds);
+        for (const lease of leases.slice(index)) this.#parts.membership.leave(lease);
+        return { ...noted, index };
+      }
+      const [, held, unbooked] = figures.slice(3 * index).map(Number) as [number, number, number];
+      this.#others.note(request.purse, held + unbooked);
+      holds.push(this.#opened(leases[index] ?? "", noted.hold));
     }
-    const noted = local.take(request, GRANTED);
-    if (!noted.granted) {
-      membership.leave(lease);
-      return noted;
-    }
-    this.#noteOthers(request.purse, Number(held) + Number(unbooked));
-    return { granted: true, hold: this.#opened(lease, noted.hold) };
+    return { granted: true, holds };
   }
 
   #opened(lease: string, local: NodeHold): Hold {
@@ -215,8 +208,22 @@ export class RedisHolds implements Holds {
     return hold;
   }
 
-  #takeHere(request: HoldRequest): HoldAnswer {
-    const terms = this.#termsFor(request.purse, request.amountNanos, request.books);
+  #takeHere(requests: readonly HoldRequest[]): HoldsAnswer {
+    const holds: Hold[] = [];
+    for (const [index, request] of requests.entries()) {
+      const answer = this.#takeOneHere(request);
+      if (!answer.granted) {
+        settleNone(holds);
+        return { ...answer, index };
+      }
+      holds.push(answer.hold);
+    }
+    return { granted: true, holds };
+  }
+
+  #takeOneHere(request: HoldRequest): HoldAnswer {
+    checkAmount(request.amountNanos);
+    const terms = this.#others.termsFor(request.purse, request.amountNanos, request.books);
     if (terms === undefined) return { granted: false, refusal: "capacity", freeNanos: 0, heldNanos: 0 };
     const answer = this.#parts.local.take(request, terms);
     if (!answer.granted) return answer;
@@ -224,72 +231,21 @@ export class RedisHolds implements Holds {
   }
 
   #extendHere({ local, purse }: RedisHold, growth: HoldGrowth): boolean {
-    const terms = this.#termsFor(purse, growth.moreNanos, growth.books);
+    const terms = this.#others.termsFor(purse, growth.moreNanos, growth.books);
     return terms !== undefined && local.extend(growth, terms);
-  }
-
-  /** What this node goes by while Redis cannot be asked; undefined when it does not know what others have. */
-  #termsFor(purse: Purse, amountNanos: number, { availableNanos }: PurseBooks): HoldTerms | undefined {
-    if (amountNanos === 0 || !Number.isFinite(availableNanos)) return GRANTED;
-    const othersNanos = this.#others.get(purseName(purse));
-    return othersNanos === undefined ? undefined : { othersNanos, sharers: this.#parts.nodes() };
-  }
-
-  #noteOthers(purse: Purse, allNanos: number): void {
-    const { heldNanos, unbookedNanos } = this.#parts.local.status(purse);
-    const name = purseName(purse);
-    this.#others.delete(name);
-    const [oldest] = this.#others.keys();
-    if (oldest !== undefined && this.#others.size >= OTHERS_MAX) this.#others.delete(oldest);
-    this.#others.set(name, Math.max(0, allNanos - heldNanos - unbookedNanos));
   }
 
   #answerFor(purse: Purse, lease: string, books?: PurseBooks): void {
     const { link, local, owners } = this.#parts;
-    const shown = books === undefined ? ["", 0] : booksWords(books);
+    const shown = books === undefined ? ["", 0] : wordsOf(books);
     // While Redis cannot be asked this is not said: all of it is restated when it returns.
     link.tell("accountFor", owners[0], purseName(purse), local.shareOf(purse), ...shown, lease);
   }
 }
 
-/** A hold of this thread. */
-class RedisHold implements Hold {
-  readonly lease: string;
-  readonly local: NodeHold;
-  readonly #holds: RedisHolds;
-  #isSettled = false;
-
-  constructor(holds: RedisHolds, lease: string, local: NodeHold) {
-    this.#holds = holds;
-    this.lease = lease;
-    this.local = local;
-  }
-
-  get requestId(): string {
-    return this.local.requestId;
-  }
-
-  get purse(): Purse {
-    return this.local.purse;
-  }
-
-  get amountNanos(): number {
-    return this.local.amountNanos;
-  }
-
-  get expiresAtMs(): number {
-    return this.local.expiresAtMs;
-  }
-
-  async extend(growth: HoldGrowth): Promise<boolean> {
-    return !this.#isSettled && (await this.#holds.extend(this, growth));
-  }
-
-  settle(costNanos: number): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    this.#holds.settle(this, costNanos);
-  }
+/** Lets go of holds that nothing was used of. */
+function settleNone(holds: readonly Hold[]): void {
+  for (const hold of holds) void hold.settle(0);
 }
 
 function checkAmount(nanos: number): void {

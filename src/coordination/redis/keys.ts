@@ -78,12 +78,6 @@ const USED_KEPT_MS = 600_000;
 /** How long the requests of a minute are kept, in milliseconds. */
 const MINUTE_KEPT_MS = 120_000;
 
-/**
- * For so long after a purse's books have changed, a cost that is in them may still be counted as not booked, because
- * threads hear of a booking one after the other; in milliseconds.
- */
-const BOOKS_SETTLE_MS = 1_000;
-
 /** Stands before a purse where otherwise a holder is named. */
 const PURSE_MARK = "$";
 
@@ -103,7 +97,6 @@ export const LAYOUT_AS_LUA = [
   `local LEADER_MS = ${LEADER_MS}`,
   `local USED_KEPT_MS = ${USED_KEPT_MS}`,
   `local MINUTE_KEPT_MS = ${MINUTE_KEPT_MS}`,
-  `local BOOKS_SETTLE_MS = ${BOOKS_SETTLE_MS}`,
   `local PURSE = '${PURSE_MARK}'`,
   `local FIGURES = '${FIGURES}'`,
   `local FLUSHED = '${FLUSHED}'`,

@@ -9,7 +9,7 @@ export function purseName({ kind, id }: Purse): string {
   return `${KIND[kind]}${id}`;
 }
 
-/** What Redis is told of a purse's books: what is available, and the revision. */
-export function booksWords({ availableNanos, revision }: PurseBooks): readonly [Argument, Argument] {
+/** What Redis is told of a purse's books: what is available, or `inf`, and the revision. */
+export function wordsOf({ availableNanos, revision }: PurseBooks): readonly [Argument, Argument] {
   return [Number.isFinite(availableNanos) ? availableNanos : "inf", revision];
 }

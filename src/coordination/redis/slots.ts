@@ -1,8 +1,9 @@
+import type { HoldsAnswer } from "#coordination/holds.ts";
 import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
 import type { AccountId } from "#domain/ids.ts";
 import type { Clock } from "#kernel/clock.ts";
-import { type Lease, leaseOf } from "#kernel/lease.ts";
-import type { RedisHolds } from "./holds.ts";
+import type { Lease } from "#kernel/lease.ts";
+import type { HoldDraft, RedisHolds } from "./holds.ts";
 import type { Argument, RedisLink } from "./link.ts";
 import { holderName, type Membership } from "./membership.ts";
 import type { NodeSlots, NodeVitals } from "./node.ts";
@@ -15,15 +16,14 @@ export interface RedisSlotsParts {
   /** The slots of this node alone: they know all that it holds, and decide while Redis cannot be asked. */
   readonly local: NodeSlots;
   readonly sessions: RedisSessions;
-  readonly holds: Pick<RedisHolds, "prepare" | "earlyWords" | "keepEarly" | "forgetEarly">;
+  readonly holds: Pick<RedisHolds, "draft" | "conclude" | "drop">;
   readonly vitals: Pick<NodeVitals, "noteWaiting">;
   /** How many nodes there were when that was last known. */
   readonly nodes: () => number;
   readonly clock: Pick<Clock, "monotonic">;
 }
 
-/** Length of the line, whom the conversation is bound to, and of each purse what is held and what is not booked. */
-type EnterAnswer = readonly [state: string, waiting: number, bound: string, ...sums: string[]];
+type EnterAnswer = readonly [state: string, waiting: number, bound: string, ...money: string[]];
 
 /** One request for a slot under way. */
 interface Ask {
@@ -99,12 +99,11 @@ export class RedisSlots implements Slots {
 
   /** Undefined: Redis was lost on the way. */
   async #acquireThere(ask: Ask): Promise<SlotAnswer | undefined> {
-    const { link, membership, sessions, holds } = this.#parts;
+    const { link, membership, sessions, vitals } = this.#parts;
     const { holder, limit, waitersMax, conversation } = ask.request;
     membership.flush();
     const lease = membership.nextLease();
     const place = conversation === undefined ? "" : sessions.placeOf(conversation);
-    const money = holds.prepare(ask.request.money?.() ?? []);
     const words: readonly Argument[] = [
       membership.member,
       lease,
@@ -112,64 +111,56 @@ export class RedisSlots implements Slots {
       limit,
       waitersMax,
       place,
-      ...money.flatMap((one) => holds.earlyWords(one)),
     ];
+    const draft = this.#draftOf(ask);
     let answer: EnterAnswer;
     try {
-      answer = (await link.ask("enter", ...words)) as typeof answer;
+      answer = (await link.ask("enter", ...words, ...(draft?.words ?? []))) as EnterAnswer;
       if (answer[0] === "unknown") {
-        holds.forgetEarly(money);
-        membership.forget(lease);
+        this.#drop(lease, draft);
         await membership.rejoin();
         return undefined;
       }
     } catch {
-      holds.forgetEarly(money);
-      membership.forget(lease);
+      this.#drop(lease, draft);
       return undefined;
     }
-    this.#noteEntry(ask, answer);
-    const [state, waiting, , ...sums] = answer;
+    const [state, waiting, bound, ...figures] = answer;
+    if (conversation !== undefined) sessions.foretell(conversation, bound);
+    // Whoever chooses next must not join a line that is known to be full.
+    if (holder.kind === "account") vitals.noteWaiting(holder.id as AccountId, waiting);
     if (state === "held") {
-      if (sums.length > 0) return this.#granted(lease, ask, holds.keepEarly(money, sums));
-      holds.forgetEarly(money);
-      return this.#granted(lease, ask);
+      const money = draft && this.#parts.holds.conclude(draft, figures);
+      return this.#granted(lease, ask, money);
     }
-    holds.forgetEarly(money);
+    if (draft !== undefined) this.#parts.holds.drop(draft);
     if (state === "waiting") return await this.#stand(lease, ask, waiting);
     membership.forget(lease);
     return { granted: false, refusal: "queue-full", waiting };
   }
 
-  #noteEntry({ request: { conversation, holder } }: Ask, [, waiting, bound]: EnterAnswer): void {
-    const { sessions, vitals } = this.#parts;
-    if (conversation !== undefined) sessions.foretell(conversation, bound);
-    // Whoever chooses next must not join a line that is known to be full.
-    if (holder.kind === "account") vitals.noteWaiting(holder.id as AccountId, waiting);
+  /** The money that is asked for together with the slot. A request that has waited asks for it afterwards. */
+  #draftOf({ request, hasWaited }: Ask): HoldDraft | undefined {
+    const requests = hasWaited ? [] : (request.money?.() ?? []);
+    return requests.length === 0 ? undefined : this.#parts.holds.draft(requests);
   }
 
-  /** @param money what was set aside with the slot, and goes back with it unless it was asked for. */
-  #granted(lease: string, { request, startedAt, hasWaited }: Ask, money?: Lease): SlotAnswer {
+  /** Nothing is known of what was asked for. */
+  #drop(lease: string, draft: HoldDraft | undefined): void {
+    this.#parts.membership.forget(lease);
+    if (draft !== undefined) this.#parts.holds.drop(draft);
+  }
+
+  #granted(lease: string, { request, startedAt, hasWaited }: Ask, money?: HoldsAnswer): SlotAnswer {
     const { membership, clock } = this.#parts;
-    if (request.signal.aborted) {
-      money?.release();
-      membership.leave(lease);
-      return { granted: false, refusal: "gone", waiting: 0 };
-    }
-    const held = this.leaseOf(lease, request.holder);
+    const isGone = request.signal.aborted;
+    if (isGone) membership.leave(lease);
+    const held = isGone ? undefined : this.leaseOf(lease, request.holder);
     if (held === undefined) {
-      money?.release();
-      return { granted: false, refusal: "capacity", waiting: 0 };
+      if (money?.granted) for (const hold of money.holds) void hold.settle(0);
+      return { granted: false, refusal: isGone ? "gone" : "capacity", waiting: 0 };
     }
-    const both = (): void => {
-      money?.release();
-      held.release();
-    };
-    return {
-      granted: true,
-      lease: money === undefined ? held : leaseOf(both),
-      waitedMs: hasWaited ? clock.monotonic() - startedAt : 0,
-    };
+    return { granted: true, lease: held, waitedMs: hasWaited ? clock.monotonic() - startedAt : 0, money };
   }
 
   /** Waits in a line at Redis. */

@@ -2,7 +2,7 @@ import type { SlotAnswer } from "#coordination/slots.ts";
 import { userWaitersMax } from "#domain/principal.ts";
 import type { Admitted, ParsedCall } from "#gateway/call-stages.ts";
 import type { GatewayServices } from "#gateway/services.ts";
-import { foreseeHolds } from "#gateway/stages/check-billing.ts";
+import { foreseenHolds } from "#gateway/stages/check-billing.ts";
 import type { Checked } from "#gateway/stages/check-client.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
@@ -37,7 +37,7 @@ export async function admit<C extends ParsedCall & Checked>(
     waitMsMax: limits.userWaitMs,
     signal: scope.signal,
     conversation: { groupId: call.servingGroup.id, sessionKey: call.sessionKey },
-    money: () => foreseeHolds(call, services),
+    money: () => foreseenHolds(call, services),
   });
   const answer = asked instanceof Promise ? await asked : asked;
   if (!answer.granted) throw refusal(answer, concurrency);
@@ -46,6 +46,7 @@ export async function admit<C extends ParsedCall & Checked>(
   if (waitedMs > 0) call.trace.add({ step: "queue", waitedMs });
   return Object.assign(call, {
     slotWaitMs: waitedMs,
+    advance: answer.money,
     principal: waitedMs > 0 ? identity.renew(principal) : principal,
   });
 }

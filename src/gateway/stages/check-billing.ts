@@ -5,8 +5,9 @@ import { unpricedFault } from "#billing/unpriced.ts";
 import type { HoldRequest } from "#coordination/holds.ts";
 import type { Group } from "#domain/group.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
-import type { Funded, ParsedCall } from "#gateway/call-stages.ts";
+import type { Admitted, Funded, ParsedCall } from "#gateway/call-stages.ts";
 import type { GatewayServices } from "#gateway/services.ts";
+import { Fault } from "#kernel/fault.ts";
 
 /**
  * Checks that the request may be paid for, after the wait for a slot, because a balance may have run out
@@ -15,13 +16,11 @@ import type { GatewayServices } from "#gateway/services.ts";
  *
  * @throws Fault `billing.*`; where it answers at once, it throws at once.
  */
-export function checkBilling<C extends ParsedCall>(
+export function checkBilling<C extends ParsedCall & Admitted>(
   call: C,
   services: GatewayServices,
 ): (C & Funded) | Promise<C & Funded> {
-  const { principal } = call;
-  const { subscriptionId } = services.eligibility.check(principal, services.clock.now());
-  const price = priceFor(call, principal.group, services);
+  const { subscriptionId, price } = termsGivingBack(call, services);
   const hold = holdFor(call, { subscriptionId, price }, services);
   return hold instanceof Promise
     ? hold.then((taken) => Object.assign(call, { subscriptionId, price, hold: taken }))
@@ -29,37 +28,56 @@ export function checkBilling<C extends ParsedCall>(
 }
 
 /**
- * The money that {@link checkBilling} is going to ask for, by what is known now. None where the request is going to be
- * refused: it is told so when its turn has come.
+ * What the billing stage will ask for first, as far as that can be said before the request has its slot: none where
+ * the stage would refuse it, which is the stage's to say.
  */
-export function foreseeHolds(call: ParsedCall, services: GatewayServices): readonly HoldRequest[] {
-  const { holdDesk, eligibility, clock } = services;
-  const { principal } = call;
+export function foreseenHolds(call: ParsedCall, services: GatewayServices): readonly HoldRequest[] {
+  const { holdDesk } = services;
+  if (holdDesk === undefined) return [];
   try {
-    const { subscriptionId } = eligibility.check(principal, clock.now());
-    const ask = holdAskOf(call, { subscriptionId, price: priceFor(call, principal.group, services) });
-    return (ask && holdDesk?.foresee(ask)) ?? [];
-  } catch {
-    return [];
+    const ask = askOf(call, termsOf(call, services));
+    return ask === undefined ? [] : holdDesk.foresee(ask);
+  } catch (thrown) {
+    if (thrown instanceof Fault) return [];
+    throw thrown;
+  }
+}
+
+/** Who pays, and by which price. */
+type Terms = Omit<Funded, "hold">;
+
+function termsOf(call: ParsedCall, services: GatewayServices): Terms {
+  const { principal } = call;
+  const { subscriptionId } = services.eligibility.check(principal, services.clock.now());
+  return { subscriptionId, price: priceFor(call, principal.group, services) };
+}
+
+/** A request that is refused does not keep what came with its slot. */
+function termsGivingBack(call: ParsedCall & Admitted, services: GatewayServices): Terms {
+  try {
+    return termsOf(call, services);
+  } catch (thrown) {
+    services.holdDesk?.giveBack(call.advance);
+    throw thrown;
   }
 }
 
 /** The money for a request, set aside; undefined where it costs nothing or nothing is billed. */
 function holdFor(
-  call: ParsedCall,
-  terms: Omit<Funded, "hold">,
+  call: ParsedCall & Admitted,
+  terms: Terms,
   { holdDesk }: GatewayServices,
 ): RequestHold | undefined | Promise<RequestHold> {
-  const ask = holdAskOf(call, terms);
-  return ask && holdDesk?.take(ask);
+  const ask = holdDesk && askOf(call, terms);
+  if (ask !== undefined) return holdDesk?.take(ask, call.advance);
+  holdDesk?.giveBack(call.advance);
+  return undefined;
 }
 
-/** Undefined: the request costs nothing. */
-function holdAskOf(
-  { operation, requestId, principal, model, body, maxTokens, signal }: ParsedCall,
-  { subscriptionId, price }: Omit<Funded, "hold">,
-): HoldAsk | undefined {
-  if (price === undefined || operation !== "messages") return undefined;
+/** Undefined: nothing has to be set aside. */
+function askOf(call: ParsedCall, { subscriptionId, price }: Terms): HoldAsk | undefined {
+  if (price === undefined || call.operation !== "messages") return undefined;
+  const { requestId, principal, model, body, maxTokens, signal } = call;
   const bodyBytes = body.length;
   return { requestId, principal, subscriptionId, model, price, bodyBytes, maxTokens, signal };
 }

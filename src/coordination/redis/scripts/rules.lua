@@ -138,10 +138,8 @@ end
 
 -- Takes over the books if none newer are known. Of the same revision the later word counts.
 local function show_books(purse, available, revision)
-  local known = purse_number(purse, 'revision')
-  if tonumber(revision) < known then return end
+  if tonumber(revision) < purse_number(purse, 'revision') then return end
   redis.call('HSET', key('purse', purse), 'available', available, 'revision', revision)
-  if tonumber(revision) > known then redis.call('HSET', key('purse', purse), 'changed', now_ms()) end
 end
 
 local function free_nanos(purse)
@@ -175,18 +173,31 @@ local function free_for(purse, amount, now)
   return free_nanos(purse)
 end
 
--- Whether a purse has as much left, by the latest books. Nothing can always be paid.
-local function can_pay(purse, amount, available, revision, now)
-  if amount == 0 then return true end
-  show_books(purse, available, revision)
-  return amount <= free_for(purse, amount, now)
-end
-
--- What may come back of what a purse lacks: holds, and costs that may be counted twice at the moment.
-local function may_come_back(purse, now)
-  local held = purse_number(purse, 'held')
-  if now - purse_number(purse, 'changed') > BOOKS_SETTLE_MS then return held end
-  return held + purse_number(purse, 'unbooked')
+-- Sets money aside in each of the purses that ARGV names from a place on, or in none. Of each: lease, purse, amount,
+-- what the books have available ('inf': no bound), their revision, for how many milliseconds.
+-- Gives {'held', 0, of each purse what is free, what is held and what is not booked} or {'unaffordable', place of the
+-- purse from 1, the same of this one}; sums as text.
+local function set_aside(from, now)
+  local answer = { 'held', '0' }
+  for at = from, #ARGV, 6 do
+    local lease, purse, amount = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+    local verdict = 'held'
+    if amount > 0 then
+      show_books(purse, ARGV[at + 3], ARGV[at + 4])
+      if amount > free_for(purse, amount, now) then verdict = 'unaffordable' end
+    end
+    if verdict ~= 'held' then
+      for earlier = from, at - 1, 6 do drop_hold(ARGV[earlier], ARGV[earlier + 1]) end
+      answer = { verdict, exact((at - from) / 6 + 1) }
+    else
+      put_hold(lease, purse, amount, now + tonumber(ARGV[at + 5]))
+    end
+    answer[#answer + 1] = exact(free_nanos(purse))
+    answer[#answer + 1] = exact(purse_number(purse, 'held'))
+    answer[#answer + 1] = exact(purse_number(purse, 'unbooked'))
+    if verdict ~= 'held' then return answer end
+  end
+  return answer
 end
 
 -- How much one answers for, of a purse, from now on.
