@@ -15,7 +15,7 @@ const SHARE =
 const NO_MONEY =
   "a request whose purse Redis has not told this thread of; else a hold of more than this node's share of what was left";
 const RESTATED =
-  "every thread states all that it holds and answers for; those who wait go back to the shared line, in order";
+  "every thread states all that it holds and answers for; when all have, or after 5 s without a word, limits are shared again and those who wait go back to the shared line, in order";
 const ADMIN = "changes through the admin API, and its lists";
 
 /** Everything that the gateway stands on besides its upstreams, and each way in which it can fail. */
@@ -61,8 +61,8 @@ export const DEGRADATIONS: readonly Degradation[] = [
     fault: "emptied",
     noticed: "with the next command of any thread, which tells all others; else within 2 s",
     works: "requests; conversations, requests of the minute and active conversations are counted anew",
-    tightens: "nothing; until all threads have spoken, as much as was in flight may be let in once more",
-    refused: "nothing",
+    tightens: "as when it is down, for the 0.1 s until all threads have spoken",
+    refused: "nothing; a purse that Redis has not told this thread of is asked about when all have spoken",
     afterwards: RESTATED,
   },
   {

@@ -47,6 +47,7 @@ const shuffle = new Shuffle(init.seed);
 const held: { readonly holder: number; readonly lease: Lease }[] = [];
 let open = 0;
 let isEnding = false;
+const closing = Promise.withResolvers<void>();
 
 async function ask(holder: number): Promise<void> {
   const leaving = new AbortController();
@@ -74,11 +75,14 @@ async function releaseOne(): Promise<void> {
   taken.lease.release();
 }
 
-for (const event of ["data", "end"]) {
-  process.stdin.on(event, () => {
-    isEnding = true;
-  });
-}
+// Told to end it gives everything back; it goes when nobody has anything more to say to it.
+process.stdin.on("data", () => {
+  isEnding = true;
+});
+process.stdin.on("end", () => {
+  isEnding = true;
+  closing.resolve();
+});
 process.stdout.write("running\n");
 while (!isEnding) {
   if (shuffle.below(100) < 45) void releaseOne();
@@ -91,6 +95,7 @@ while (open + held.length > 0) {
 }
 await Bun.sleep(50);
 process.stdout.write(`left ${local.entriesInUse}\n`);
+await closing.promise;
 await close();
 shadow.disconnect();
 process.exit(0);

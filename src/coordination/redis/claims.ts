@@ -58,9 +58,9 @@ export class RedisClaims implements AccountClaims {
     try {
       const answer = (await link.ask("claim", ...this.#words(claim, lease))) as ScriptAnswer;
       if (answer[0] === "unknown") {
+        link.forgotten();
         membership.forget(lease);
-        await membership.rejoin();
-        return await this.claim(claim);
+        return await this.#claimHere(claim);
       }
       const isBest = answer[0] === "taken" && answer[1] === 1;
       if (isBest) early = undefined;
@@ -150,8 +150,10 @@ export class RedisClaims implements AccountClaims {
     const answer = await local.claim({ ...claim, accounts });
     const account = answer.granted ? claim.accounts[answer.index] : undefined;
     if (!answer.granted || account === undefined || claim.lease !== undefined) return answer;
-    const lease: Lease = membership.adopt({ kind: "account", id: account.id }, answer.lease);
-    return { ...answer, lease };
+    const holder = { kind: "account", id: account.id } as const;
+    const lease = await membership.adopt(holder, account.concurrency, answer.lease);
+    if (lease !== undefined) return { ...answer, lease };
+    return { granted: false, refusals: [...answer.refusals, "full"] };
   }
 }
 

@@ -22,6 +22,8 @@ import { purseName, wordsOf } from "./purse-words.ts";
 
 /** How often a thread looks for holds of its own that have ended, in milliseconds. */
 const SWEEP_MS = 1_000;
+/** Longest wait for a Redis that is there and only has to be told what it has forgotten, in milliseconds. */
+const RETURN_MS_MAX = 2_000;
 /** Requests for money that Redis is asked about, and what each hold will be called. */
 export interface HoldDraft {
   readonly requests: readonly HoldRequest[];
@@ -73,41 +75,48 @@ export class RedisHolds implements Holds {
 
   async takeAll(requests: readonly HoldRequest[]): Promise<HoldsAnswer> {
     const { link, membership } = this.#parts;
-    if (!link.isUp) return this.#takeHere(requests);
+    if (!link.isUp) return await this.#takeHere(requests);
     const draft = this.draft(requests);
     try {
-      const answer = (await link.ask("setAside", membership.member, ...draft.words)) as readonly string[];
+      const words = [membership.member, "", ...draft.words] as const;
+      const answer = (await link.ask("setAside", ...words)) as readonly string[];
       if (answer[0] !== "unknown") return this.conclude(draft, answer);
-      this.drop(draft);
-      await membership.rejoin();
-      return await this.takeAll(requests);
+      link.forgotten();
     } catch {
-      this.drop(draft);
-      return this.#takeHere(requests);
+      // The link is down then.
     }
+    this.drop(draft);
+    return await this.#takeHere(requests);
   }
 
   /** Prepares a question to Redis, which is to be concluded with its answer, or dropped. */
   draft(requests: readonly HoldRequest[]): HoldDraft {
     const { membership, clock } = this.#parts;
-    const nowMs = clock.now();
-    this.#sweep(nowMs);
+    this.#sweep(clock.now());
     const leases = requests.map(() => membership.nextLease());
-    const words = requests.flatMap(({ purse, amountNanos, books, expiresAtMs }, index) => {
+    return { requests, leases, words: this.#words(requests, leases) };
+  }
+
+  #words(asked: readonly Omit<HoldRequest, "requestId">[], leases: readonly string[]): readonly Argument[] {
+    const nowMs = this.#parts.clock.now();
+    return asked.flatMap(({ purse, amountNanos, books, expiresAtMs }, index) => {
       checkAmount(amountNanos);
       const lastsMs = Math.max(0, expiresAtMs - nowMs);
       return [leases[index] ?? "", purseName(purse), amountNanos, ...wordsOf(books), lastsMs];
     });
-    return { requests, leases, words };
   }
 
   /** Notes what Redis has said about a draft. */
   conclude(draft: HoldDraft, [verdict, place, ...figures]: readonly string[]): HoldsAnswer {
     if (verdict === "held") return this.#noted(draft, figures);
     this.drop(draft);
-    const index = Number(place) - 1;
-    const [free, held, unbooked] = figures.map(Number) as [number, number, number];
-    const purse = draft.requests[index]?.purse;
+    return this.#refused(draft.requests, [place ?? "", ...figures]);
+  }
+
+  #refused(requests: readonly HoldRequest[], said: readonly string[]): Refusal {
+    const [place, free, held, unbooked] = said.map(Number) as [number, number, number, number];
+    const index = place - 1;
+    const purse = requests[index]?.purse;
     if (purse !== undefined) this.#others.note(purse, held + unbooked);
     return { granted: false, refusal: "unaffordable", index, freeNanos: free, heldNanos: held };
   }
@@ -202,46 +211,80 @@ export class RedisHolds implements Holds {
     return { granted: true, holds };
   }
 
-  #opened(lease: string, local: NodeHold): Hold {
+  #opened(lease: string, local: NodeHold): RedisHold {
     const hold = new RedisHold(this, lease, local);
     this.#open.set(lease, hold);
     return hold;
   }
 
-  #takeHere(requests: readonly HoldRequest[]): HoldsAnswer {
-    const holds: Hold[] = [];
+  /** Sets this node's share aside. */
+  async #takeHere(requests: readonly HoldRequest[]): Promise<HoldsAnswer> {
+    const { link } = this.#parts;
+    const isKnown = requests.every(({ purse, amountNanos, books }) =>
+      this.#others.termsFor(purse, amountNanos, books),
+    );
+    // Redis is there, and will soon say what others have.
+    if (!isKnown && (await link.returns(RETURN_MS_MAX))) return await this.takeAll(requests);
+    const holds: RedisHold[] = [];
     for (const [index, request] of requests.entries()) {
       const answer = this.#takeOneHere(request);
       if (!answer.granted) {
         settleNone(holds);
         return { ...answer, index };
       }
-      holds.push(answer.hold);
+      holds.push(this.#opened(this.#parts.membership.nextLease(), answer.hold));
     }
-    return { granted: true, holds };
+    const refusal = await this.#refusalOf(requests, holds);
+    if (refusal === undefined) return { granted: true, holds };
+    settleNone(holds);
+    return refusal;
   }
 
-  #takeOneHere(request: HoldRequest): HoldAnswer {
+  #takeOneHere(request: HoldRequest): ReturnType<NodeHolds["take"]> {
     checkAmount(request.amountNanos);
     const terms = this.#others.termsFor(request.purse, request.amountNanos, request.books);
     if (terms === undefined) return { granted: false, refusal: "capacity", freeNanos: 0, heldNanos: 0 };
-    const answer = this.#parts.local.take(request, terms);
-    if (!answer.granted) return answer;
-    return { granted: true, hold: this.#opened(this.#parts.membership.nextLease(), answer.hold) };
+    return this.#parts.local.take(request, terms);
   }
 
-  #extendHere({ local, purse }: RedisHold, growth: HoldGrowth): boolean {
+  /** Why a share that this node has set aside may not be; undefined where Redis agrees, or will be told later. */
+  async #refusalOf(
+    requests: readonly HoldRequest[],
+    holds: readonly RedisHold[],
+  ): Promise<Refusal | undefined> {
+    const { link, membership } = this.#parts;
+    if (!link.canBeTold) return undefined;
+    const leases = holds.map(({ lease }) => lease);
+    const words = [membership.member, "share", ...this.#words(requests, leases)] as const;
+    try {
+      const [verdict, ...said] = (await link.askReturning("setAside", ...words)) as readonly string[];
+      if (verdict === "unknown") link.forgotten();
+      return verdict === "unaffordable" ? this.#refused(requests, said) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #extendHere({ local, lease, purse }: RedisHold, growth: HoldGrowth): boolean {
+    const { link, membership } = this.#parts;
     const terms = this.#others.termsFor(purse, growth.moreNanos, growth.books);
-    return terms !== undefined && local.extend(growth, terms);
+    if (terms === undefined || !local.extend(growth, terms)) return false;
+    const { amountNanos, expiresAtMs } = local;
+    const words = this.#words([{ purse, amountNanos, expiresAtMs, books: growth.books }], [lease]);
+    link.tell("setAside", membership.member, "done", ...words);
+    return true;
   }
 
   #answerFor(purse: Purse, lease: string, books?: PurseBooks): void {
-    const { link, local, owners } = this.#parts;
+    const { link, local, membership, owners } = this.#parts;
+    const stamp = [membership.member, membership.number] as const;
     const shown = books === undefined ? ["", 0] : wordsOf(books);
     // While Redis cannot be asked this is not said: all of it is restated when it returns.
-    link.tell("accountFor", owners[0], purseName(purse), local.shareOf(purse), ...shown, lease);
+    link.tell("accountFor", owners[0], purseName(purse), local.shareOf(purse), ...shown, lease, ...stamp);
   }
 }
+
+type Refusal = Exclude<HoldsAnswer, { granted: true }>;
 
 /** Lets go of holds that nothing was used of. */
 function settleNone(holds: readonly Hold[]): void {

@@ -12,11 +12,20 @@ const LAYOUT_VERSION = 1;
 const DEAD_MS = 10_000;
 /** How often a member says that it lives, in milliseconds. */
 export const BEAT_MS = 2_000;
+/**
+ * Longest wait for members that have not said what they hold since Redis could not be asked or has forgotten, in
+ * milliseconds: two signs of life and a pause between tries to connect.
+ */
+const SETTLE_MS = 5_000;
 
 /** Behind the base of all keys. Those that end in a colon are followed by whose they are. */
 const KEY = {
   /** Sorted set: members by when they were last heard of. A member is one thread of one node, from start to end. */
   members: ":members",
+  /** Hash of members: names of leases below this number are of a life of its connection that has ended. */
+  floors: ":floors",
+  /** Hash, while not everybody has said what it holds: since when, until when at most, and how many have to. */
+  settling: ":settling",
   /** String: the member that looks after the others. */
   leader: ":leader",
   /** Hash of a member: its leases, those that wait included, and whose slots they are of. */
@@ -61,8 +70,10 @@ const CHANNEL = {
   all: ":all",
 } as const;
 
-/** Said to all members when Redis has forgotten one that it knew. */
-export const FLUSHED = "flushed";
+/** Said to all members when all of them have to say that they are there. */
+export const CALL = "call";
+/** Said to all members when all of them have said so. */
+export const SETTLED = "settled";
 
 /** How accounts are used, and by how many nodes, told to all members: what such a message begins with. */
 export const FIGURES = "figures ";
@@ -99,7 +110,9 @@ export const LAYOUT_AS_LUA = [
   `local MINUTE_KEPT_MS = ${MINUTE_KEPT_MS}`,
   `local PURSE = '${PURSE_MARK}'`,
   `local FIGURES = '${FIGURES}'`,
-  `local FLUSHED = '${FLUSHED}'`,
+  `local SETTLE_MS = ${SETTLE_MS}`,
+  `local CALL = '${CALL}'`,
+  `local SETTLED = '${SETTLED}'`,
 ].join("\n");
 
 /** What all keys of one gateway begin with. Letters, digits and `-` in the namespace, because patterns are made of it. */

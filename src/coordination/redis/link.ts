@@ -1,4 +1,5 @@
 import type { RedisTarget } from "#config/redis-url.ts";
+import type { Clock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
 import { makeClient, type RedisClient } from "./connect.ts";
 import { SCRIPTS, type ScriptName } from "./scripts.ts";
@@ -33,10 +34,13 @@ export interface LinkParts {
   /** Of the connections, for those who look at Redis' list of clients. */
   readonly name: string;
   readonly channels: readonly string[];
+  readonly clock: Pick<Clock, "monotonic">;
   readonly log: Log;
   readonly onMessage: (channel: string, message: string) => void;
   /** Redis answers again, and has to be told what it may have forgotten. The link is up when this is done. */
   readonly onReturn: (link: RedisLink) => Promise<void>;
+  /** The link is up. */
+  readonly onUp: () => void;
   /** The link has gone down: nobody who waits for Redis will hear from it. */
   readonly onLoss: () => void;
 }
@@ -58,6 +62,10 @@ export class RedisLink {
   #probing: Promise<void> | undefined;
   #lastReason = "it was not asked yet";
   #losses = 0;
+  /** When it was that Redis could last be asked; undefined while it can, or when it only has forgotten. */
+  #awaySince: number | undefined;
+  /** Settles when the link is up, or when Redis cannot be asked after all. */
+  #return = Promise.withResolvers<void>();
 
   constructor(parts: LinkParts) {
     this.#parts = parts;
@@ -68,13 +76,30 @@ export class RedisLink {
       client.on("error", (error: Error) => {
         this.#lastReason = error.message.slice(0, REASON_LENGTH_MAX);
       });
-      client.on("close", () => this.#lose("the connection was closed"));
+      client.on("close", () => this.#lost("the connection was closed"));
     }
     this.#events.on("message", parts.onMessage);
   }
 
   get isUp(): boolean {
     return this.#state === "up";
+  }
+
+  /** Redis answers, if only to be told what it may have forgotten: what is granted meanwhile, it can be told as well. */
+  get canBeTold(): boolean {
+    return this.#state === "up" || this.#state === "returning";
+  }
+
+  /** Waits for the link to be up, if Redis answers; false at once when it does not, or when it takes longer. */
+  async returns(limitMs: number): Promise<boolean> {
+    const isAnswering = this.canBeTold || (this.#state === "down" && this.#awaySince === undefined);
+    if (isAnswering && !this.isUp) await Promise.race([this.#return.promise, Bun.sleep(limitMs)]);
+    return this.isUp;
+  }
+
+  /** For how long Redis could not be asked, in milliseconds; undefined when it could at all times. */
+  get awayMs(): number | undefined {
+    return this.#awaySince === undefined ? undefined : this.#parts.clock.monotonic() - this.#awaySince;
   }
 
   /** How often the link has gone down since it was opened. */
@@ -90,6 +115,7 @@ export class RedisLink {
   /** Connects; rejects when Redis cannot be asked within the time that an answer may take to come. */
   async open(limitMs: number): Promise<void> {
     this.#state = "down";
+    this.#awaySince = this.#parts.clock.monotonic();
     for (const client of [this.#commands, this.#events]) client.connect().catch(() => undefined);
     await Promise.race([this.#probe(), Bun.sleep(limitMs)]);
     if (!this.isUp) throw new RedisDown(this.#lastReason);
@@ -103,15 +129,20 @@ export class RedisLink {
 
   /** Like {@link ask}, also for those who help the link to return. */
   async askReturning(script: ScriptName, ...args: readonly Argument[]): Promise<unknown> {
-    if (this.#state !== "up" && this.#state !== "returning") throw new RedisDown(this.#lastReason);
+    if (!this.canBeTold) throw new RedisDown(this.#lastReason);
     return await this.#send(script, args);
   }
 
   /** Runs a script for whose answer nobody waits. False when it was not sent. */
   tell(script: ScriptName, ...args: readonly Argument[]): boolean {
-    if (this.#state !== "up" && this.#state !== "returning") return false;
+    if (!this.canBeTold) return false;
     this.#send(script, args).catch(() => undefined);
     return true;
+  }
+
+  /** Redis does not know this member: it is to be told everything before it is asked again. */
+  forgotten(): void {
+    this.#lose("it has forgotten what it was told");
   }
 
   async close(): Promise<void> {
@@ -127,16 +158,25 @@ export class RedisLink {
       return await within(COMMAND_MS_MAX, answer, this.#waiting);
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message.slice(0, REASON_LENGTH_MAX) : String(thrown);
-      this.#lose(reason);
+      this.#lost(reason);
       throw new RedisDown(reason, { cause: thrown });
     }
   }
 
+  /** Redis cannot be asked. */
+  #lost(reason: string): void {
+    this.#awaySince ??= this.#parts.clock.monotonic();
+    this.#return.resolve();
+    this.#return = Promise.withResolvers();
+    this.#lose(reason);
+  }
+
   #lose(reason: string): void {
     this.#lastReason = reason;
-    if (this.#state !== "up" && this.#state !== "returning") return;
+    if (!this.canBeTold) return;
     const wasUp = this.#state === "up";
     this.#state = "down";
+    if (wasUp) this.#return = Promise.withResolvers();
     // What has been sent may still be answered, but not in time for those who wait.
     for (const giveUp of this.#waiting) giveUp(new RedisDown(reason));
     this.#waiting.clear();
@@ -159,7 +199,7 @@ export class RedisLink {
   async #probeUntilBack(): Promise<void> {
     while (this.#state === "down") {
       try {
-        await this.#return();
+        await this.#comeBack();
       } catch (thrown) {
         if ((this.#state as LinkState) === "returning") this.#state = "down";
         if (thrown instanceof TooLate) this.#reconnect();
@@ -168,7 +208,7 @@ export class RedisLink {
     }
   }
 
-  async #return(): Promise<void> {
+  async #comeBack(): Promise<void> {
     await within(SILENCE_MS_MAX, this.#commands.ping());
     await within(SILENCE_MS_MAX, this.#events.subscribe(...this.#parts.channels));
     if (this.#state !== "down") return;
@@ -177,6 +217,9 @@ export class RedisLink {
     // It may have been lost again meanwhile.
     if ((this.#state as LinkState) !== "returning") return;
     this.#state = "up";
+    this.#awaySince = undefined;
+    this.#return.resolve();
+    this.#parts.onUp();
     if (this.#losses > 0) this.#parts.log.warn("redis.returned");
   }
 

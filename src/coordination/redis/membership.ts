@@ -1,11 +1,13 @@
 import type { Holder } from "#coordination/slots.ts";
 import { type Lease, leaseOf } from "#kernel/lease.ts";
 import type { Log } from "#kernel/log.ts";
-import { BEAT_MS, FLUSHED } from "./keys.ts";
+import { BEAT_MS, CALL, SETTLED } from "./keys.ts";
 import type { Argument, RedisLink } from "./link.ts";
 
 /** How often those who wait look whether they have missed their call, in milliseconds. */
 const RECHECK_MS = 1_000;
+/** How often it is asked whether all have said what they hold, behind the call that says so, in milliseconds. */
+const SETTLED_CHECK_MS = 250;
 
 /** How Redis calls the kinds of holders. */
 const KIND = { user: "u", account: "a", turn: "t" } as const;
@@ -34,8 +36,12 @@ export interface MembershipParts {
   /** Unique to this thread's life; without `/`. */
   readonly member: string;
   readonly log: Log;
-  /** Answers when Redis knows what other parts of this thread have to tell it. */
-  readonly onJoin: (link: RedisLink) => Promise<void>;
+  /** Whether this thread has served before Redis could be asked. */
+  readonly hasServed: boolean;
+  /** Answers when Redis knows of the money that this thread holds and answers for. */
+  readonly restate: (link: RedisLink) => Promise<void>;
+  /** Answers when this thread knows what it has missed. */
+  readonly catchUp: (link: RedisLink) => Promise<void>;
 }
 
 /**
@@ -56,8 +62,11 @@ export class Membership {
   #timers: readonly ReturnType<typeof setInterval>[] = [];
   #sequence = 0;
   #wasKnown = false;
+  /** Redis has been told all, on this connection: only then a sign of life says so. */
+  #hasJoined = false;
+  #members = 1;
+  #settled = Promise.withResolvers<void>();
   #differs = 0;
-  #rejoining: Promise<void> | undefined;
 
   constructor(parts: MembershipParts) {
     this.#parts = parts;
@@ -98,9 +107,34 @@ export class Membership {
     return leaseOf(() => this.#release(lease));
   }
 
-  /** A lease that this node has granted while Redis could not be asked. Redis is told of it when it returns. */
-  adopt(holder: Holder, local: Lease): Lease {
-    return this.hold(this.nextLease(), holder, local);
+  /** How many members there were when that was last known. */
+  noteMembers(count: number): void {
+    this.#members = count;
+  }
+
+  /** What is said from now on has this number, or a higher one. */
+  get number(): string {
+    return this.#sequence.toString(36);
+  }
+
+  /**
+   * A lease that this node has granted out of its share, because Redis could not be asked. Redis is told of it when it
+   * returns. If it is there already, it has to agree; undefined, and the slot is given back, when it does not.
+   */
+  async adopt(holder: Holder, limit: number, local: Lease): Promise<Lease | undefined> {
+    const name = this.nextLease();
+    const lease = this.hold(name, holder, local);
+    const link = this.#link;
+    if (!link?.canBeTold) return lease;
+    try {
+      const verdict = await link.askReturning("adopt", this.member, name, holderName(holder), limit);
+      if (verdict === "unknown") link.forgotten();
+      if (verdict !== "full") return lease;
+      lease.release();
+      return undefined;
+    } catch {
+      return lease;
+    }
   }
 
   #release(lease: string): void {
@@ -136,7 +170,8 @@ export class Membership {
   /** Redis says something. */
   heard(message: string, isToAll: boolean): void {
     if (isToAll) {
-      if (message === FLUSHED) void this.#beat();
+      if (message === CALL) void this.#beat();
+      if (message === SETTLED) this.#settled.resolve();
       return;
     }
     const waiter = this.#waiters.get(message);
@@ -151,40 +186,54 @@ export class Membership {
 
   /** Makes Redis know exactly what this thread holds. Those who wait and are not known any more ask again. */
   async join(link: RedisLink): Promise<void> {
+    this.#hasJoined = false;
+    // The money first: who is known to Redis has said all.
+    await this.#parts.restate(link);
     const held = [...this.#held].flatMap(([lease, { holder }]) => [lease, holder]);
-    const asked: Argument[] = [...this.#asked];
-    const wasKnown = this.#wasKnown ? 1 : 0;
-    const mended = await link.askReturning("join", this.member, wasKnown, held.length / 2, ...held, ...asked);
+    const words: readonly Argument[] = [
+      this.#wasKnown ? 1 : 0,
+      this.#wasKnown || this.#parts.hasServed ? Math.ceil(link.awayMs ?? -1) : -1,
+      this.#members,
+      this.#sequence,
+      held.length / 2,
+      ...held,
+      ...this.#asked,
+    ];
+    const mended = await link.askReturning("join", this.member, ...words);
     if (Number(mended) > 0 && this.#wasKnown)
       this.#parts.log.warn("redis.leases_mended", { leases: Number(mended) });
     this.#wasKnown = true;
+    this.#hasJoined = true;
     this.#differs = 0;
-    await this.#parts.onJoin(link);
+    await this.#parts.catchUp(link);
     await this.#recheck();
   }
 
-  /** Joins anew, once for all who find that Redis does not know this member. */
-  rejoin(): Promise<void> {
-    const link = this.#link;
-    if (link === undefined) return Promise.resolve();
-    this.#rejoining ??= this.join(link).finally(() => {
-      this.#rejoining = undefined;
-    });
-    return this.#rejoining;
+  /**
+   * Answers when everybody has said what it holds since Redis could not be asked or has forgotten, so that what it
+   * grants from now on is within the limits. Redis sees to it that this is within seconds.
+   */
+  async settled(link: RedisLink): Promise<void> {
+    for (;;) {
+      this.#settled = Promise.withResolvers();
+      if ((await link.askReturning("settled")) === 1) return;
+      await Promise.race([this.#settled.promise, Bun.sleep(SETTLED_CHECK_MS)]);
+    }
   }
 
   async #beat(): Promise<void> {
     const link = this.#link;
-    if (!link?.isUp) return;
+    if (!(link?.canBeTold && this.#hasJoined)) return;
     try {
       const before = this.#counts;
-      const [known, leases] = (await link.ask("beat", this.member)) as [number, number];
+      const [known, leases] = (await link.askReturning("beat", this.member)) as [number, number];
       const after = this.#counts;
       const isMore = leases > Math.max(before.most, after.most);
       const isLess = leases < Math.min(before.held, after.held);
       this.#differs = isMore || isLess ? this.#differs + 1 : 0;
       // What is on its way can make a difference once.
-      if (known === 0 || this.#differs > 1) await this.rejoin();
+      if (known === 0) link.forgotten();
+      else if (this.#differs > 1) await this.join(link);
     } catch {
       // The link is down then, and joins when it returns.
     }

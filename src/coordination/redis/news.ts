@@ -13,8 +13,8 @@ export interface NewsParts {
   readonly vitals: NodeVitals;
   readonly member: string;
   readonly clock: Pick<Clock, "now">;
-  /** Told how many nodes there are. */
-  readonly noteNodes: (nodes: number) => void;
+  /** Told how many nodes and members there are, when that is known. */
+  readonly noteCounts: (nodes: number, members: number) => void;
 }
 
 /**
@@ -47,8 +47,9 @@ export class NewsExchange {
 
   /** Takes over what was kept while this thread was not listening. */
   async catchUp(link: RedisLink): Promise<void> {
-    const [nodes, kept] = (await link.askReturning("readNews")) as [number, readonly string[]];
-    this.#parts.noteNodes(Math.max(1, nodes));
+    const answer = (await link.askReturning("readNews")) as [number, number, readonly string[]];
+    const [nodes, members, kept] = answer;
+    if (nodes > 0) this.#parts.noteCounts(nodes, members);
     const over: string[] = [];
     for (let place = 0; place < kept.length; place += 2) {
       const news = JSON.parse(kept[place + 1] ?? "null") as VitalsNews;
@@ -67,8 +68,9 @@ export class NewsExchange {
       return true;
     }
     if (!message.startsWith(FIGURES)) return false;
-    const [nodes, ...accounts] = message.slice(FIGURES.length).split(" ");
-    this.#parts.noteNodes(Math.max(1, Number(nodes)));
+    const [counts = "", ...accounts] = message.slice(FIGURES.length).split(" ");
+    const [nodes = 0, members = 0] = counts.split(",").map(Number);
+    if (nodes > 0) this.#parts.noteCounts(nodes, members);
     const nowMs = this.#parts.clock.now();
     for (const text of accounts) if (text !== "") this.#parts.vitals.noteFigures(figuresOf(text), nowMs);
     return true;

@@ -17,8 +17,11 @@ import { RedisSessions } from "./sessions.ts";
 import { RedisSingleFlight } from "./single-flight.ts";
 import { RedisSlots } from "./slots.ts";
 
-/** Longest the first connection is waited for, in milliseconds. Later ones are made on the side. */
-const OPEN_MS_MAX = 5_000;
+/**
+ * Longest the first connection is waited for, in milliseconds, and all that others have to say after Redis could not be
+ * asked. Later connections are made on the side.
+ */
+const OPEN_MS_MAX = 10_000;
 
 /** Leases of a member that has ended that are given back in one step; a thread has no more. */
 const BURIED_MAX = 32_768;
@@ -99,22 +102,26 @@ export async function openRedisCoordination(seat: Seat, parts: RedisParts): Prom
 function roomsOf({ target, node, member, predecessor, owners }: Seat, parts: RedisParts, base: string) {
   const { clock, log, vitals, count } = parts;
   const nodes = (): number => count.nodes;
-  const noteNodes = (known: number): void => {
+  const noteCounts = (known: number, members: number): void => {
     count.nodes = known;
+    membership.noteMembers(members);
   };
-  const news = new NewsExchange({ vitals, member, clock, noteNodes });
+  const news = new NewsExchange({ vitals, member, clock, noteCounts });
   const broadcast = new RedisBroadcast(node);
-  const onJoin = async (returning: RedisLink): Promise<void> => {
-    await holds.restate(returning);
-    await news.catchUp(returning);
-  };
-  const membership = new Membership({ member, log, onJoin });
+  const membership = new Membership({
+    member,
+    log,
+    hasServed: predecessor !== undefined,
+    restate: (returning) => holds.restate(returning),
+    catchUp: (returning) => news.catchUp(returning),
+  });
   let buries = predecessor;
   const link: RedisLink = new RedisLink({
     target,
     base,
     name: `sluice:${member}`,
     channels: [wakeChannel(base, member), allChannel(base)],
+    clock,
     log,
     onMessage: (channel, message) => {
       const isToAll = channel === allChannel(base);
@@ -125,8 +132,9 @@ function roomsOf({ target, node, member, predecessor, owners }: Seat, parts: Red
       if (buries !== undefined) await returning.askReturning("bury", buries, BURIED_MAX);
       buries = undefined;
       await membership.join(returning);
-      queueMicrotask(() => slots.returned());
+      await membership.settled(returning);
     },
+    onUp: () => slots.returned(),
     onLoss: () => membership.lost(),
   });
   const sessions = new RedisSessions(link, parts.sessions, clock);

@@ -1,5 +1,6 @@
 import { LAYOUT_AS_LUA } from "./keys.ts";
 import accountFor from "./scripts/account-for.lua" with { type: "text" };
+import adopt from "./scripts/adopt.lua" with { type: "text" };
 import beat from "./scripts/beat.lua" with { type: "text" };
 import bind from "./scripts/bind.lua" with { type: "text" };
 import boundTo from "./scripts/bound-to.lua" with { type: "text" };
@@ -22,6 +23,7 @@ import rules from "./scripts/rules.lua" with { type: "text" };
 import say from "./scripts/say.lua" with { type: "text" };
 import setAside from "./scripts/set-aside.lua" with { type: "text" };
 import setLimit from "./scripts/set-limit.lua" with { type: "text" };
+import settled from "./scripts/settled.lua" with { type: "text" };
 import takeOffice from "./scripts/take-office.lua" with { type: "text" };
 import tellNews from "./scripts/tell-news.lua" with { type: "text" };
 import unbind from "./scripts/unbind.lua" with { type: "text" };
@@ -29,6 +31,7 @@ import whereabouts from "./scripts/whereabouts.lua" with { type: "text" };
 
 const BODIES = {
   accountFor,
+  adopt,
   beat,
   bind,
   boundTo,
@@ -50,6 +53,7 @@ const BODIES = {
   say,
   setAside,
   setLimit,
+  settled,
   takeOffice,
   tellNews,
   unbind,

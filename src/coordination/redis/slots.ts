@@ -116,13 +116,13 @@ export class RedisSlots implements Slots {
     let answer: EnterAnswer;
     try {
       answer = (await link.ask("enter", ...words, ...(draft?.words ?? []))) as EnterAnswer;
-      if (answer[0] === "unknown") {
-        this.#drop(lease, draft);
-        await membership.rejoin();
-        return undefined;
-      }
     } catch {
       this.#drop(lease, draft);
+      return undefined;
+    }
+    if (answer[0] === "unknown") {
+      this.#drop(lease, draft);
+      link.forgotten();
       return undefined;
     }
     const [state, waiting, bound, ...figures] = answer;
@@ -201,8 +201,10 @@ export class RedisSlots implements Slots {
     this.#waitingHere.delete(moving);
     request.signal.removeEventListener("abort", onAbort);
     if (!answer.granted) return answer.refusal === "gone" && !request.signal.aborted ? undefined : answer;
+    const lease = await membership.adopt(request.holder, request.limit, answer.lease);
+    if (lease === undefined) return undefined;
     const waitedMs = ask.hasWaited ? this.#parts.clock.monotonic() - ask.startedAt : 0;
-    return { granted: true, lease: membership.adopt(request.holder, answer.lease), waitedMs };
+    return { granted: true, lease, waitedMs };
   }
 
   #leftMs({ request, startedAt }: Ask): number {

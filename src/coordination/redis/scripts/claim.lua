@@ -9,7 +9,7 @@ Returns {'taken', place of the account from 1, requests of this minute, why each
 each was not} or {'unknown', 0, 0}; 'unknown' is the member.
 ]]
 local member, lease, has_slot, conversation = ARGV[1], ARGV[2], ARGV[3] == '1', ARGV[4]
-if not is_known(member) then return { 'unknown', 0, 0 } end
+if not is_known(member, lease) then return { 'unknown', 0, 0 } end
 local now = now_ms()
 local minute = math.floor(now / 60000)
 local refusals = {}

@@ -9,7 +9,7 @@ is the member.
 ]]
 local member, lease, holder = ARGV[1], ARGV[2], ARGV[3]
 local limit, waiters_max = tonumber(ARGV[4]), tonumber(ARGV[5])
-if not is_known(member) then return { 'unknown', 0, '' } end
+if not is_known(member, lease) then return { 'unknown', 0, '' } end
 local now = now_ms()
 local bound = ARGV[6] ~= '' and redis.call('GET', key('bound', ARGV[6])) or ''
 set_limit(holder, limit)
@@ -17,7 +17,7 @@ grant_next(holder, now)
 if has_room(holder, limit) then
   hold(lease, holder, now)
   if #ARGV == 6 then return { 'held', 0, bound } end
-  return { 'held', 0, bound, unpack(set_aside(7, now)) }
+  return { 'held', 0, bound, unpack(set_aside(7, now, false)) }
 end
 local waiting = redis.call('ZCARD', key('line', holder))
 if waiting >= waiters_max then return { 'full', waiting, bound } end

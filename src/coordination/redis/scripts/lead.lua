@@ -9,7 +9,9 @@ local now = now_ms()
 local leader = redis.call('GET', key('leader'))
 if leader and leader ~= ARGV[1] then return { 0, 0 } end
 redis.call('SET', key('leader'), ARGV[1], 'PX', LEADER_MS)
-local buried = bury_dead(now, tonumber(ARGV[2]), nil)
+local nodes, members = count_nodes(now)
+-- Before all have had the time to say that they live, nobody is taken for dead.
+local buried = nodes > 0 and bury_dead(now, tonumber(ARGV[2]), nil) or 0
 local minute = math.floor(now / 60000)
 local figures = {}
 local accounts = redis.call('ZREVRANGE', key('used'), 0, tonumber(ARGV[3]) - 1, 'WITHSCORES')
@@ -21,6 +23,6 @@ for index = 1, #accounts, 2 do
   figures[#figures + 1] = account .. ',' .. held .. ',' .. waiting .. ',' .. accounts[index + 1] .. ',' .. requests
 end
 redis.call('ZREMRANGEBYSCORE', key('used'), '-inf', now - USED_KEPT_MS)
-local text = FIGURES .. count_nodes(now) .. ' ' .. table.concat(figures, ' ')
+local text = FIGURES .. nodes .. ',' .. members .. ' ' .. table.concat(figures, ' ')
 redis.call('PUBLISH', BASE .. CHANNEL.all, text)
 return { 1, buried }

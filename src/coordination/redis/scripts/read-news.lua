@@ -1,6 +1,7 @@
 --[[
-Tells all that is kept about accounts, and the number of nodes that live.
+Tells all that is kept about accounts, and how many nodes and members live, 0 while it is not known.
 KEYS[1] is the base of all keys.
-Returns {number of nodes, pieces of news by turns with their names}.
+Returns {number of nodes, number of members, pieces of news by turns with their names}.
 ]]
-return { count_nodes(now_ms()), redis.call('HGETALL', key('news')) }
+local nodes, members = count_nodes(now_ms())
+return { nodes, members, redis.call('HGETALL', key('news')) }

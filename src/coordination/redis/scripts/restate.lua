@@ -22,7 +22,5 @@ end
 for purse, nanos in pairs(shares) do set_share(owner, purse, nanos) end
 for index = at + 1 + 2 * costs, #ARGV, 4 do
   local lease, purse = ARGV[index], ARGV[index + 1]
-  if redis.call('HEXISTS', key('holds', purse), lease) == 0 then
-    put_hold(lease, purse, tonumber(ARGV[index + 2]), now + tonumber(ARGV[index + 3]))
-  end
+  put_hold(lease, purse, tonumber(ARGV[index + 2]), now + tonumber(ARGV[index + 3]))
 end

@@ -9,13 +9,52 @@ local function key(name, owner)
   return BASE .. KEY[name] .. (owner or '')
 end
 
+-- Whole numbers, exact up to 2^53: moments, and money in nano-dollars.
+local function exact(number)
+  return string.format('%.0f', number)
+end
+
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function is_known(member)
-  return redis.call('ZSCORE', key('members'), member) ~= false
+-- Members give their leases and what they say ascending numbers, in base 36. What has a lower one than when the member
+-- last said what it holds was sent over a connection that it has given up, and comes too late.
+local function is_late(member, number)
+  local floor = redis.call('HGET', key('floors'), member)
+  return floor ~= false and tonumber(number, 36) < tonumber(floor)
+end
+
+-- Whether a member is known, and may ask for this lease.
+local function is_known(member, lease)
+  if redis.call('ZSCORE', key('members'), member) == false then return false end
+  return lease == nil or not is_late(member, string.match(lease, '[^/]+$'))
+end
+
+-- Whether everybody that may live has said what it holds since that could last not be known. Those that say nothing
+-- are not waited for any longer after a time.
+local function is_settled(now)
+  local settling = key('settling')
+  local fields = redis.call('HMGET', settling, 'since', 'until', 'members')
+  if not fields[1] then return true end
+  local unheard = redis.call('ZCOUNT', key('members'), '-inf', '(' .. fields[1])
+  local are_all = unheard == 0 and redis.call('ZCARD', key('members')) >= tonumber(fields[3])
+  if not are_all and now < tonumber(fields[2]) then return false end
+  redis.call('DEL', settling)
+  redis.call('PUBLISH', BASE .. CHANNEL.all, SETTLED)
+  return true
+end
+
+-- From now on it is not known what members hold, until so many of them have said so.
+local function unsettle(now, members)
+  redis.call('HSET', key('settling'), 'since', exact(now), 'until', exact(now + SETTLE_MS), 'members', members)
+  redis.call('PUBLISH', BASE .. CHANNEL.all, CALL)
+end
+
+-- So many more members are to be heard of, if there are any to wait for.
+local function expect_members(more)
+  if redis.call('EXISTS', key('settling')) == 1 then redis.call('HINCRBY', key('settling'), 'members', more) end
 end
 
 local function is_alive(member, now)
@@ -91,18 +130,21 @@ local function has_room(holder, limit)
   return limit == 0 or redis.call('ZCARD', key('held', holder)) < limit
 end
 
--- How many nodes live. A member is named after its node: node.thread.life.
+-- How many nodes live, and how many members; 0 while it is not known. A member is named after its node:
+-- node.thread.life.
 local function count_nodes(now)
+  if not is_settled(now) then return 0, 0 end
   local seen = {}
   local count = 0
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('members'), '(' .. (now - DEAD_MS), '+inf')) do
+  local members = redis.call('ZRANGEBYSCORE', key('members'), '(' .. (now - DEAD_MS), '+inf')
+  for _, member in ipairs(members) do
     local node = string.match(member, '^[^.]+')
     if not seen[node] then
       seen[node] = true
       count = count + 1
     end
   end
-  return count
+  return count, #members
 end
 
 -- Gives back leases of dead members, or of the one that is named, and says how many.
@@ -118,14 +160,10 @@ local function bury_dead(now, most, named)
       take_back(leases[index], leases[index + 1], now)
       left = left - 1
     end
-    redis.call('ZREM', key('members'), member)
+    if redis.call('ZREM', key('members'), member) == 1 then expect_members(-1) end
+    redis.call('HDEL', key('floors'), member)
   end
   return most - left
-end
-
--- Money, in nano-dollars: whole numbers, exact up to 2^53.
-local function exact(nanos)
-  return string.format('%.0f', nanos)
 end
 
 local function purse_number(purse, field)
@@ -147,11 +185,13 @@ local function free_nanos(purse)
   return tonumber(fields[1] or '0') - tonumber(fields[2] or '0') - tonumber(fields[3] or '0')
 end
 
+-- A hold that is there already gets this amount.
 local function put_hold(lease, purse, amount, ends)
+  local before = tonumber(redis.call('HGET', key('holds', purse), lease) or '0')
   redis.call('HSET', key('holds', purse), lease, exact(amount))
   redis.call('ZADD', key('ends', purse), ends, lease)
   redis.call('HSET', key('leases', member_of(lease)), lease, PURSE .. purse)
-  add_to_purse(purse, 'held', amount)
+  add_to_purse(purse, 'held', amount - before)
 end
 
 function drop_hold(lease, purse)
@@ -174,17 +214,18 @@ local function free_for(purse, amount, now)
 end
 
 -- Sets money aside in each of the purses that ARGV names from a place on, or in none. Of each: lease, purse, amount,
--- what the books have available ('inf': no bound), their revision, for how many milliseconds.
+-- what the books have available ('inf': no bound), their revision, for how many milliseconds. What has been set aside
+-- already, by the node itself, counts even beyond what there is.
 -- Gives {'held', 0, of each purse what is free, what is held and what is not booked} or {'unaffordable', place of the
 -- purse from 1, the same of this one}; sums as text.
-local function set_aside(from, now)
+local function set_aside(from, now, is_done)
   local answer = { 'held', '0' }
   for at = from, #ARGV, 6 do
     local lease, purse, amount = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
     local verdict = 'held'
     if amount > 0 then
       show_books(purse, ARGV[at + 3], ARGV[at + 4])
-      if amount > free_for(purse, amount, now) then verdict = 'unaffordable' end
+      if not is_done and amount > free_for(purse, amount, now) then verdict = 'unaffordable' end
     end
     if verdict ~= 'held' then
       for earlier = from, at - 1, 6 do drop_hold(ARGV[earlier], ARGV[earlier + 1]) end
