@@ -12,7 +12,7 @@ const BODIES_MAX = 20_000;
 
 /**
  * What reading a body costs the thread that accepts it, inline and over a parse thread, by size. The
- * crossover is the default of `PARSE_OFFLOAD_BYTES`.
+ * default of `PARSE_OFFLOAD_BYTES` follows from it, and from how long one read may hold up the others.
  */
 export async function parseCrossover({ report }: BenchRun): Promise<void> {
   const worker = new Worker(new URL("../workers/parse.ts", import.meta.url));

@@ -1,7 +1,7 @@
 import type { ByteRange } from "#kernel/json-scan.ts";
 
 /** What the last message of a conversation is, for rules that tell people's turns from tools' turns. */
-export interface MessageShape {
+interface MessageShape {
   readonly count: number;
   /** The last message is a person's: role `user`, and not the result of a tool. */
   readonly isUserTurn: boolean;

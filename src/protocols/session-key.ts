@@ -1,3 +1,4 @@
+import { hashOfTexts, isText, type Text } from "./body-scan/encoded-text.ts";
 import type { SessionSeed } from "./call-facts.ts";
 
 /** The parts of a Messages body that tell one conversation from another. */
@@ -25,12 +26,13 @@ export function sessionKey(conversation: Conversation, seed: SessionSeed): strin
     return `${seed.apiKeyId}:${named.length > NAMED_LENGTH_MAX ? digest(named) : named}`;
   }
   const cached = cacheableText(conversation);
-  return `${seed.apiKeyId}:${digest(cached === "" ? stableText(conversation, seed) : cached)}`;
+  const isEmpty = cached.every((text) => text.length === 0);
+  return `${seed.apiKeyId}:${digest(isEmpty ? stableText(conversation, seed) : cached)}`;
 }
 
-/** xxHash64 (seed 0) of the text's UTF-8 bytes, in base 36. */
-export function digest(text: string): string {
-  return Bun.hash.xxHash64(text).toString(36);
+/** xxHash64 (seed 0) of the UTF-8 bytes of a text, or of several in a row, in base 36. */
+export function digest(text: string | readonly Text[]): string {
+  return hashOfTexts(typeof text === "string" ? [text] : text).toString(36);
 }
 
 /** The session id within `metadata.user_id`, in either form that Claude Code writes. */
@@ -65,34 +67,34 @@ function normalize(userAgent: string): string {
 }
 
 /** The text of the first message with a cache mark, else that of the marked system blocks. */
-function cacheableText({ system, messages }: Conversation): string {
+function cacheableText({ system, messages }: Conversation): readonly Text[] {
   const marked = messages.find((message) => blocksOf(message).some(isCacheable));
   if (marked !== undefined) return textOf(marked);
-  return Array.isArray(system) ? system.filter(isCacheable).map(blockText).join("") : "";
+  return Array.isArray(system) ? system.filter(isCacheable).map(blockText) : [];
 }
 
 function stableText(
   { system, messages }: Conversation,
   { clientAddress, userAgent, apiKeyId }: SessionSeed,
-): string {
+): readonly Text[] {
   const first = messages.find((message) => field(message, "role") === "user");
   const client = `${clientAddress ?? ""}:${normalizedUserAgent(userAgent ?? "")}:${apiKeyId}|`;
-  return client + contentText(system) + (first === undefined ? "" : textOf(first));
+  return [client, ...contentText(system), ...(first === undefined ? [] : textOf(first))];
 }
 
-function textOf(message: unknown): string {
+function textOf(message: unknown): readonly Text[] {
   return contentText(field(message, "content"));
 }
 
-function contentText(content: unknown): string {
-  if (typeof content === "string") return content;
-  return Array.isArray(content) ? content.map(blockText).join("") : "";
+function contentText(content: unknown): readonly Text[] {
+  if (isText(content)) return [content];
+  return Array.isArray(content) ? content.map(blockText) : [];
 }
 
-function blockText(block: unknown): string {
+function blockText(block: unknown): Text {
   const text = field(block, "text");
   const type = field(block, "type");
-  return typeof text === "string" && (type === undefined || type === "text") ? text : "";
+  return isText(text) && (type === undefined || type === "text") ? text : "";
 }
 
 function blocksOf(message: unknown): readonly unknown[] {

@@ -29,6 +29,7 @@ export const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["src/gateway/metrics.ts", "src/process-metrics.ts"],
   "drizzle-kit": ["drizzle"],
   tinybench: ["bench"],
+  assemblyscript: ["test/support"],
 };
 
 /** What each thread entry may load: one file that holds the thread's logic. */

@@ -1,3 +1,4 @@
+import type { Text } from "#protocols/body-scan/encoded-text.ts";
 import { sessionIdOf } from "#protocols/session-key.ts";
 import { textsOf } from "./content.ts";
 
@@ -32,7 +33,12 @@ export function hasClaudeCodeMarks(system: unknown, metadataUserId: string | und
   return sessionIdOf(metadataUserId) !== undefined && textsOf(system).some(isClaudeCodePrompt);
 }
 
-function isClaudeCodePrompt(text: string): boolean {
-  const opening = text.trimStart().slice(0, OPENING_LENGTH_MAX).replaceAll(/\s+/g, " ").toLowerCase();
+function isClaudeCodePrompt(text: Text): boolean {
+  const opening = text
+    .toString()
+    .trimStart()
+    .slice(0, OPENING_LENGTH_MAX)
+    .replaceAll(/\s+/g, " ")
+    .toLowerCase();
   return OPENINGS.some((pattern) => pattern.test(opening));
 }

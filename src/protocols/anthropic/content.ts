@@ -1,3 +1,4 @@
+import { isText, type Text } from "#protocols/body-scan/encoded-text.ts";
 import { asRecord } from "./usage.ts";
 
 /**
@@ -6,12 +7,12 @@ import { asRecord } from "./usage.ts";
  *
  * Source: https://platform.claude.com/docs/en/api/messages (`messages.content`, `system`).
  */
-export function textsOf(content: unknown): readonly string[] {
-  if (typeof content === "string") return [content];
+export function textsOf(content: unknown): readonly Text[] {
+  if (isText(content)) return [content];
   return Array.isArray(content) ? content.map(textOf).filter((text) => text !== undefined) : [];
 }
 
-function textOf(block: unknown): string | undefined {
+function textOf(block: unknown): Text | undefined {
   const { type, text } = asRecord(block);
-  return typeof text === "string" && (type === undefined || type === "text") ? text : undefined;
+  return isText(text) && (type === undefined || type === "text") ? text : undefined;
 }

@@ -1,3 +1,4 @@
+import { isSameText, type Text } from "#protocols/body-scan/encoded-text.ts";
 import type { CallFacts, Housekeeping } from "#protocols/call-facts.ts";
 import { textsOf } from "./content.ts";
 import { asRecord } from "./usage.ts";
@@ -42,12 +43,10 @@ function isSuggestion(last: unknown): boolean {
 /** What follows a person's message may be the beginning of the answer, which some versions put there. */
 function isWarmUpTurn(messages: readonly unknown[]): boolean {
   const asked = messages.findLastIndex((message) => asRecord(message)["role"] === "user");
-  return (
-    textsOf(asRecord(messages[asked])["content"]).some(isWarmUp) &&
-    !messages.slice(0, asked).some((message) => asRecord(message)["role"] === "assistant")
-  );
+  if (messages.slice(0, asked).some((message) => asRecord(message)["role"] === "assistant")) return false;
+  return textsOf(asRecord(messages[asked])["content"]).some(isWarmUp);
 }
 
-function isWarmUp(text: string): boolean {
-  return text === WARM_UP || text.includes(TITLE_REQUEST);
+function isWarmUp(text: Text): boolean {
+  return isSameText(text, WARM_UP) || text.includes(TITLE_REQUEST);
 }

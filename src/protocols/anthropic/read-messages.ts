@@ -1,20 +1,26 @@
+import { isUtf8 } from "node:buffer";
 import { Fault } from "#kernel/fault.ts";
 import { type ByteRange, findField, TooDeep } from "#kernel/json-scan.ts";
-import type { CallFacts, MessageShape, SessionSeed } from "#protocols/call-facts.ts";
+import {
+  type BodyField,
+  type BodyOutline,
+  DEPTH_MAX,
+  NotJson,
+  scanBody,
+} from "#protocols/body-scan/scanner.ts";
+import type { CallFacts, SessionSeed } from "#protocols/call-facts.ts";
 import { sessionKey } from "#protocols/session-key.ts";
 import { claudeCodeVersion, hasClaudeCodeMarks } from "./claude-code.ts";
+import { ExcerptMessage, excerptOfSystem } from "./excerpt.ts";
 import { readHousekeeping } from "./housekeeping.ts";
-import { asRecord, type JsonRecord } from "./usage.ts";
+import { asRecord } from "./usage.ts";
 
-/** Deepest nesting of a body that is read; real conversations stay below 30. */
-const DEPTH_MAX = 256;
 /** Longest model name and session id that are believed, in characters. */
 const NAME_LENGTH_MAX = 256;
 
 const EFFORTS = ["low", "medium", "high", "max"] as const;
 const THINKING_TYPES: readonly unknown[] = ["enabled", "adaptive"];
-const TOOL_RESULT_TYPES: readonly unknown[] = ["tool_result", "tool_use_result"];
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Reads what routing needs from a Messages API body. Of duplicate keys the last one counts. Runs where the
@@ -24,25 +30,29 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export function readMessages(body: Uint8Array, seed: SessionSeed): CallFacts {
   if (body.length === 0) throw new Fault("parse.body_empty");
-  const modelRange = rangeOfModel(body);
-  const tree = readObject(body);
-  const { stream, max_tokens: maxTokens, system } = tree;
+  const { isObject, fields, messageCount, lastIsUsers, lastIsToolResult, excerpt } = scan(body);
+  if (!isObject) throw invalid("The request body must be a JSON object");
+  const read = (field: BodyField): unknown => valueAt(body, fields.get(field));
+  const stream = read("stream");
   if (stream !== undefined && typeof stream !== "boolean") {
     throw invalid("stream: Input should be a valid boolean");
   }
-  const model = readModel(tree["model"]);
+  const model = readModel(read("model"));
+  const modelRange = fields.get("model");
   if (modelRange === undefined) throw new Fault("parse.model_missing");
-  const metadataUserId = userIdOf(tree);
-  const messages = Array.isArray(tree["messages"]) ? tree["messages"] : [];
+  const maxTokens = read("max_tokens");
+  const metadataUserId = userIdOf(read("metadata"));
+  const system = excerptOfSystem(body, fields.get("system"));
+  const messages = excerpt.map((message) => new ExcerptMessage(body, message));
   return {
     model,
     modelRange,
     stream: stream ?? false,
     maxTokens: typeof maxTokens === "number" && Number.isSafeInteger(maxTokens) ? maxTokens : 0,
-    thinking: THINKING_TYPES.includes(asRecord(tree["thinking"])["type"]),
-    effort: effortOf(tree),
+    thinking: THINKING_TYPES.includes(asRecord(read("thinking"))["type"]),
+    effort: effortOf(read("output_config")),
     metadataUserId,
-    messages: shapeOf(messages),
+    messages: { count: messageCount, isUserTurn: lastIsUsers && !lastIsToolResult },
     isClaudeCodeBody:
       claudeCodeVersion(seed.userAgent) !== undefined && hasClaudeCodeMarks(system, metadataUserId),
     housekeeping: readHousekeeping(system, messages),
@@ -51,27 +61,36 @@ export function readMessages(body: Uint8Array, seed: SessionSeed): CallFacts {
   };
 }
 
-function rangeOfModel(body: Uint8Array): ByteRange | undefined {
+/** Refuses what is no JSON text in UTF-8. No tree is built: nearly all of a large body is of no interest. */
+function scan(body: Uint8Array): BodyOutline {
   try {
-    return findField(body, "model", DEPTH_MAX);
+    const outline = scanBody(body);
+    if (isUtf8(body)) return outline;
   } catch (thrown) {
-    if (!(thrown instanceof TooDeep)) throw thrown;
-    throw invalid(`The request body ${thrown.message}`);
+    if (thrown instanceof TooDeep) throw tooDeep(thrown);
+    if (!(thrown instanceof NotJson)) throw thrown;
   }
+  throw refusal(body);
 }
 
-function readObject(body: Uint8Array): JsonRecord {
-  const tree = readJson(body);
-  if (typeof tree === "object" && tree !== null && !Array.isArray(tree)) return tree as JsonRecord;
-  throw invalid("The request body must be a JSON object");
+/** Of a text that is no JSON, its nesting is said first: it need not have been reached. */
+function refusal(body: Uint8Array): Fault {
+  try {
+    findField(body, "model", DEPTH_MAX);
+  } catch (thrown) {
+    if (thrown instanceof TooDeep) return tooDeep(thrown);
+    throw thrown;
+  }
+  return new Fault("parse.json_invalid");
 }
 
-function readJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8.decode(body));
-  } catch (thrown) {
-    throw new Fault("parse.json_invalid", { cause: thrown });
-  }
+function tooDeep({ message }: TooDeep): Fault {
+  return invalid(`The request body ${message}`);
+}
+
+/** What is parsed here are single small values; those of no interest are never reached. */
+function valueAt(body: Uint8Array, range: ByteRange | undefined): unknown {
+  return range && JSON.parse(utf8.decode(body.subarray(range.start, range.end)));
 }
 
 function readModel(model: unknown): string {
@@ -85,25 +104,16 @@ function readModel(model: unknown): string {
   return model;
 }
 
-function effortOf(tree: JsonRecord): CallFacts["effort"] {
-  const effort = asRecord(tree["output_config"])["effort"];
+function effortOf(outputConfig: unknown): CallFacts["effort"] {
+  const effort = asRecord(outputConfig)["effort"];
   return typeof effort === "string"
     ? EFFORTS.find((known) => known === effort.trim().toLowerCase())
     : undefined;
 }
 
-function userIdOf(tree: JsonRecord): string | undefined {
-  const userId = asRecord(tree["metadata"])["user_id"];
+function userIdOf(metadata: unknown): string | undefined {
+  const userId = asRecord(metadata)["user_id"];
   return typeof userId === "string" ? userId : undefined;
-}
-
-/** A message whose content holds the result of a tool was sent by a program, not by a person. */
-function shapeOf(messages: readonly unknown[]): MessageShape {
-  const last = asRecord(messages.at(-1));
-  const content = last["content"];
-  const isToolResult =
-    Array.isArray(content) && content.some((block) => TOOL_RESULT_TYPES.includes(asRecord(block)["type"]));
-  return { count: messages.length, isUserTurn: last["role"] === "user" && !isToolResult };
 }
 
 function invalid(publicMessage: string): Fault {
