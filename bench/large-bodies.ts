@@ -19,7 +19,7 @@ const SMALL = JSON.stringify({
  */
 export async function largeBodies({ options, report }: BenchRun): Promise<void> {
   const rows = [
-    await beside(options, "parse threads on", "262144"),
+    await beside(options, "parse threads on", "32768"),
     await beside(options, "parse threads off", "1073741824"),
   ];
   report({

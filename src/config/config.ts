@@ -87,7 +87,7 @@ export const SETTINGS = {
     why: "Largest request body; a larger one is answered 413.",
   }),
   parseOffloadBytes: integer("PARSE_OFFLOAD_BYTES", {
-    fallback: 262_144,
+    fallback: 32_768,
     min: 0,
     max: 1_073_741_824,
     why: "Bodies below this size are read where they arrive; larger ones on the parse threads, so that reading one does not hold up others for long.",
