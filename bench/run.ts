@@ -4,6 +4,7 @@ import { costRatios } from "./cost-ratio.ts";
 import { writeDocument } from "./document.ts";
 import { features } from "./features.ts";
 import { generatorCheck } from "./generator-check.ts";
+import { growth } from "./growth.ts";
 import { handOff } from "./hand-off.ts";
 import { journal } from "./journal.ts";
 import { largeBodies } from "./large-bodies.ts";
@@ -34,6 +35,7 @@ const BENCHMARKS: Readonly<
   load: { about: "added latency under arrivals by schedule", run: loadLatency, isUsual: true },
   generator: { about: "what the load generator can bear", run: generatorCheck },
   features: { about: "what each feature costs", run: features },
+  growth: { about: "what a request costs by how many users, accounts and bytes there are", run: growth },
   scaling: { about: "more HTTP threads", run: threadScaling },
   soak: { about: "100,000 requests of every kind, and what is not let go of", run: soak },
   memory: { about: "resident memory, at rest and with open streams", run: memory },
