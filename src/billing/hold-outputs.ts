@@ -18,8 +18,12 @@ interface Series {
 
 /** How long the latest answers to each key from each model were. One instance per thread. */
 export class OutputHistory {
-  /** The one that was used last is the last. */
-  readonly #series = new Map<string, Series>();
+  /**
+   * Those used lately, and those used before; when there are many of the former they become the latter. Nothing is
+   * taken out one by one: a map that entries pass through keeps the garbage collector busy.
+   */
+  #late = new Map<string, Series>();
+  #earlier: ReadonlyMap<string, Series> = new Map();
 
   /** Remembers how many tokens an answer had. */
   add(key: ApiKeyId, model: string, outputTokens: number): void {
@@ -39,19 +43,25 @@ export class OutputHistory {
   }
 
   #touch(name: string): Series | undefined {
-    const series = this.#series.get(name);
-    if (series === undefined) return undefined;
-    this.#series.delete(name);
-    this.#series.set(name, series);
-    return series;
+    const late = this.#late.get(name);
+    if (late !== undefined) return late;
+    const earlier = this.#earlier.get(name);
+    if (earlier !== undefined) this.#keep(name, earlier);
+    return earlier;
   }
 
   #begin(name: string): Series {
-    const [longestUnused] = this.#series.keys();
-    if (longestUnused !== undefined && this.#series.size >= SERIES_MAX) this.#series.delete(longestUnused);
     const series = { tokens: new Uint32Array(OUTPUTS_MAX), count: 0, percentile: undefined };
-    this.#series.set(name, series);
+    this.#keep(name, series);
     return series;
+  }
+
+  #keep(name: string, series: Series): void {
+    if (this.#late.size >= SERIES_MAX / 2) {
+      this.#earlier = this.#late;
+      this.#late = new Map();
+    }
+    this.#late.set(name, series);
   }
 }
 

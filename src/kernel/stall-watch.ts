@@ -1,3 +1,5 @@
+import { NOT_ROSTERED, Roster, type Rostered } from "./roster.ts";
+
 /** One thing that must happen in time, again and again. */
 export interface Watch {
   /** Starts or restarts the count: without another `arm` or `disarm`, `onStall` is called once after this time. */
@@ -16,7 +18,7 @@ export interface Watch {
  */
 export class StallWatch {
   readonly #tickMs: number;
-  readonly #entries = new Set<Entry>();
+  readonly #entries = new Roster<Entry>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(tickMs: number) {
@@ -37,7 +39,7 @@ export class StallWatch {
 
   /** There is no more time for anything that is watched now. */
   breakOff(): void {
-    for (const entry of [...this.#entries]) entry.breakOff();
+    for (const entry of this.#entries.members()) entry.breakOff();
   }
 
   /** Watches that are open now. */
@@ -47,7 +49,7 @@ export class StallWatch {
 
   /** The timer ends with the first tick that finds nothing open, so that requests one by one do not each start one. */
   #tick(): void {
-    for (const entry of this.#entries) entry.tick();
+    for (const entry of this.#entries.members()) entry.tick();
     if (this.#entries.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -59,14 +61,15 @@ interface Reactions {
   readonly onBreakOff: () => void;
 }
 
-class Entry implements Watch {
+class Entry implements Watch, Rostered {
+  rosterPlace = NOT_ROSTERED;
   readonly #tickMs: number;
   readonly #reactions: Reactions;
-  readonly #open: Set<Entry>;
+  readonly #open: Roster<Entry>;
   /** Ticks until the stall; 0 is disarmed. */
   #ticksLeft = 0;
 
-  constructor(tickMs: number, reactions: Reactions, open: Set<Entry>) {
+  constructor(tickMs: number, reactions: Reactions, open: Roster<Entry>) {
     this.#tickMs = tickMs;
     this.#reactions = reactions;
     this.#open = open;
@@ -82,7 +85,7 @@ class Entry implements Watch {
 
   close(): void {
     this.#ticksLeft = 0;
-    this.#open.delete(this);
+    this.#open.remove(this);
   }
 
   tick(): void {

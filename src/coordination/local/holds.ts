@@ -14,6 +14,7 @@ import type {
 } from "#coordination/holds.ts";
 import { assert } from "#kernel/assert.ts";
 import type { Clock } from "#kernel/clock.ts";
+import { NOT_ROSTERED, Roster, type Rostered } from "#kernel/roster.ts";
 import { type MemoryMap, PURSE_KIND } from "./memory-map.ts";
 import { PurseRows } from "./purse-rows.ts";
 
@@ -55,7 +56,7 @@ export class LocalHolds implements Holds {
   readonly #onExpired: OnHoldExpired;
   readonly #rows = new Map<number, number>();
   readonly #free: number[] = [];
-  readonly #open = new Set<LocalHold>();
+  readonly #open = new Roster<LocalHold>();
   #sweepAtMs = 0;
 
   constructor({ memory, thread, clock, onExpired }: LocalHoldsParts) {
@@ -210,7 +211,7 @@ export class LocalHolds implements Holds {
   #sweep(nowMs: number): void {
     if (nowMs < this.#sweepAtMs) return;
     this.#sweepAtMs = nowMs + SWEEP_MS;
-    for (const hold of this.#open) {
+    for (const hold of this.#open.members()) {
       if (nowMs < hold.expiresAtMs) continue;
       const { row, place } = hold;
       this.#memory.locked(row, this.#thread, () => {
@@ -223,7 +224,7 @@ export class LocalHolds implements Holds {
   #letGo(hold: LocalHold, hasExpired: boolean): void {
     if (hold.isLetGo) return;
     hold.isLetGo = true;
-    this.#open.delete(hold);
+    this.#open.remove(hold);
     this.#free.push(hold.place);
     if (hasExpired) this.#onExpired(hold);
   }
@@ -239,7 +240,8 @@ export class LocalHolds implements Holds {
 }
 
 /** A hold of this thread. It knows its place until that may be another's. */
-class LocalHold implements NodeHold {
+class LocalHold implements NodeHold, Rostered {
+  rosterPlace = NOT_ROSTERED;
   readonly requestId: string;
   readonly purse: Purse;
   readonly row: number;

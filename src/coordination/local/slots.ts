@@ -1,13 +1,15 @@
 import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { type Lease, leaseOf } from "#kernel/lease.ts";
+import { NOT_ROSTERED, Roster, type Rostered } from "#kernel/roster.ts";
 import { ENTRY_FREE, ENTRY_HELD, HOLDER_KIND, type MemoryMap } from "./memory-map.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** More than there are kinds of holders, so that kind and id make one number. */
 const KINDS = 4;
 
-interface Waiter {
+interface Waiter extends Rostered {
+  readonly entry: number;
   readonly row: number;
   readonly sinceMs: number;
   readonly settle: (answer: SlotAnswer) => void;
@@ -28,7 +30,10 @@ export class LocalSlots implements Slots {
   readonly #clock: Clock;
   readonly #rows = new Map<number, number>();
   readonly #free: number[] = [];
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #firstEntry: number;
+  readonly #waiters = new Roster<Waiter>();
+  /** The same, by how many entries they stand behind the thread's first. */
+  readonly #waiterAt: (Waiter | undefined)[] = [];
   #isOpen = true;
 
   constructor(memory: MemoryMap, thread: number, clock: Clock) {
@@ -37,6 +42,7 @@ export class LocalSlots implements Slots {
     this.#thread = thread;
     this.#clock = clock;
     const first = thread * memory.entriesPerThread;
+    this.#firstEntry = first;
     for (let entry = first + memory.entriesPerThread - 1; entry >= first; entry--) {
       if (memory.readEntry(entry, "state") === ENTRY_FREE) this.#free.push(entry);
     }
@@ -151,13 +157,17 @@ export class LocalSlots implements Slots {
     const leave = (refusal: Refusal): void => this.#leave(entry, refusal);
     const onAbort = (): void => leave("gone");
     request.signal.addEventListener("abort", onAbort);
-    this.#waiters.set(entry, {
+    const waiter: Waiter = {
+      rosterPlace: NOT_ROSTERED,
+      entry,
       row,
       sinceMs: this.#clock.monotonic(),
       settle: resolve,
       timer: setTimeout(leave, request.waitMsMax, "timeout" satisfies Refusal),
       stopListening: () => request.signal.removeEventListener("abort", onAbort),
-    });
+    };
+    this.#waiters.add(waiter);
+    this.#waiterAt[entry - this.#firstEntry] = waiter;
     request.onWait?.();
     this.#deliver([entry]);
     return promise;
@@ -173,9 +183,10 @@ export class LocalSlots implements Slots {
   }
 
   #forget(entry: number): Waiter | undefined {
-    const waiter = this.#waiters.get(entry);
+    const waiter = this.#waiterAt[entry - this.#firstEntry];
     if (waiter === undefined) return undefined;
-    this.#waiters.delete(entry);
+    this.#waiterAt[entry - this.#firstEntry] = undefined;
+    this.#waiters.remove(waiter);
     clearTimeout(waiter.timer);
     waiter.stopListening();
     return waiter;
@@ -209,7 +220,7 @@ export class LocalSlots implements Slots {
   async #listen(): Promise<void> {
     while (this.#isOpen) {
       const seen = this.#memory.readWake(this.#thread);
-      this.#deliver([...this.#waiters.keys()]);
+      this.#deliver(this.#waiters.members().map(({ entry }) => entry));
       await this.#memory.nextWake(this.#thread, seen);
     }
   }
