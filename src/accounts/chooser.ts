@@ -34,7 +34,18 @@ export class Chooser {
   }
 
   choose(pool: Pool, selection: Selection): Awaitable<PlanOrRefusal> {
-    return after(this.#claims.boundTo(selection), (boundTo) => this.#decide(pool, selection, boundTo));
+    const boundTo = this.#claims.boundTo(selection);
+    return boundTo instanceof Promise
+      ? this.#decideLater(pool, selection, boundTo)
+      : this.#decide(pool, selection, boundTo);
+  }
+
+  async #decideLater(
+    pool: Pool,
+    selection: Selection,
+    boundTo: Promise<AccountId | undefined>,
+  ): Promise<PlanOrRefusal> {
+    return this.#decide(pool, selection, await boundTo);
   }
 
   #decide(pool: Pool, selection: Selection, boundTo: AccountId | undefined): Awaitable<PlanOrRefusal> {
@@ -44,11 +55,25 @@ export class Chooser {
     const choice = new Choice({ candidates, ids, findings: fit.findings.slice(), atMs: nowMs, boundTo });
     const deliberation = { pool, fit, selection, choice, nowMs };
     const { pin } = selection;
-    return after(pin && this.#pinned(deliberation, pin), (pinned) => {
-      if (pin?.isChecked === false) return pinned ?? this.#refused(deliberation);
-      if (pinned !== undefined) return pinned;
-      return after(this.#byBinding(deliberation), (bound) => bound ?? this.#byLoad(deliberation));
+    return pin === undefined ? this.#decideFreely(deliberation) : this.#decidePinned(deliberation, pin);
+  }
+
+  #decidePinned(deliberation: Deliberation, pin: Pin): Awaitable<PlanOrRefusal> {
+    return after(this.#pinned(deliberation, pin), (pinned) => {
+      if (!pin.isChecked) return pinned ?? this.#refused(deliberation);
+      return pinned ?? this.#decideFreely(deliberation);
     });
+  }
+
+  #decideFreely(deliberation: Deliberation): Awaitable<PlanOrRefusal> {
+    const bound = this.#byBinding(deliberation);
+    return bound instanceof Promise
+      ? this.#byLoadUnless(bound, deliberation)
+      : (bound ?? this.#byLoad(deliberation));
+  }
+
+  async #byLoadUnless(bound: Promise<Plan | undefined>, deliberation: Deliberation): Promise<PlanOrRefusal> {
+    return (await bound) ?? (await this.#byLoad(deliberation));
   }
 
   /**
@@ -130,10 +155,24 @@ export class Chooser {
   #byLoad(deliberation: Deliberation): Awaitable<PlanOrRefusal> {
     const { pool, choice, fit, selection } = deliberation;
     if (selection.exclude.size > 0) markExcluded(pool, choice.findings, selection.exclude);
-    return after(fit.routed && this.#fromRouted(deliberation, fit.routed), (routed) => {
-      if (routed !== undefined) return routed;
-      return after(this.#from(deliberation, choice.findings), (plan) => plan ?? this.#refused(deliberation));
-    });
+    return fit.routed === undefined
+      ? this.#fromAll(deliberation)
+      : this.#fromRoutedOrAll(deliberation, fit.routed);
+  }
+
+  #fromRoutedOrAll(deliberation: Deliberation, routed: Uint8Array): Awaitable<PlanOrRefusal> {
+    return after(this.#fromRouted(deliberation, routed), (plan) => plan ?? this.#fromAll(deliberation));
+  }
+
+  #fromAll(deliberation: Deliberation): Awaitable<PlanOrRefusal> {
+    const plan = this.#from(deliberation, deliberation.choice.findings);
+    return plan instanceof Promise
+      ? this.#orRefused(plan, deliberation)
+      : (plan ?? this.#refused(deliberation));
+  }
+
+  async #orRefused(plan: Promise<Plan | undefined>, deliberation: Deliberation): Promise<PlanOrRefusal> {
+    return (await plan) ?? this.#refused(deliberation);
   }
 
   /** Those that routing names come first; where none of them may serve the request, all others may. */
@@ -214,11 +253,18 @@ export class Chooser {
 
   /** The bound account, or its line while that is short; undefined lets the request spill over. */
   #takeOrWait(deliberation: Deliberation, index: number, by: ChosenBy): Awaitable<Plan | undefined> {
-    const { findings } = deliberation.choice;
-    return after(
-      this.#claims.take(deliberation, [index], by, findings),
-      (taken) => taken ?? this.#waitForBound(deliberation, index),
-    );
+    const taken = this.#claims.take(deliberation, [index], by, deliberation.choice.findings);
+    return taken instanceof Promise
+      ? this.#orWaitForBound(taken, deliberation, index)
+      : (taken ?? this.#waitForBound(deliberation, index));
+  }
+
+  async #orWaitForBound(
+    taken: Promise<Plan | undefined>,
+    deliberation: Deliberation,
+    index: number,
+  ): Promise<Plan | undefined> {
+    return (await taken) ?? this.#waitForBound(deliberation, index);
   }
 
   #waitForBound({ pool, choice }: Deliberation, index: number): WaitPlan | undefined {

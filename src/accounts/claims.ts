@@ -83,26 +83,37 @@ export class Claims {
     by: ChosenBy,
     findings: Uint8Array,
   ): Awaitable<TakenPlan | undefined> {
-    const { pool, choice, selection, nowMs } = deliberation;
-    const open = indices.filter((index) => {
+    const { pool, selection, nowMs } = deliberation;
+    const open: number[] = [];
+    for (const index of indices) {
       const candidate = pool.candidates[index];
-      const isResting = candidate !== undefined && this.isModelResting(candidate, selection, nowMs);
-      if (isResting) findings[index] = FOUND.model_cooling;
-      return candidate !== undefined && !isResting;
-    });
+      if (candidate === undefined) continue;
+      if (this.isModelResting(candidate, selection, nowMs)) findings[index] = FOUND.model_cooling;
+      else open.push(index);
+    }
     if (open.length === 0) return undefined;
-    return after(this.#claim(deliberation, open), (answer) => {
-      for (const [place, refusal] of answer.refusals.entries()) {
-        findings[open[place] ?? 0] = FOUND_BY_REFUSAL[refusal];
-      }
-      if (!answer.granted) return undefined;
-      const { isProbe, lease } = answer;
-      return {
-        kind: "taken",
-        choice,
-        selected: this.#chosen(deliberation, open[answer.index] ?? 0, { isProbe, lease, by }),
-      };
-    });
+    const asked = { deliberation, open, by, findings };
+    const answer = this.#claim(deliberation, open);
+    return answer instanceof Promise ? this.#takenLater(asked, answer) : this.#taken(asked, answer);
+  }
+
+  #taken({ deliberation, open, by, findings }: Asked, answer: ClaimAnswer): TakenPlan | undefined {
+    const { refusals } = answer;
+    for (let place = 0; place < refusals.length; place++) {
+      const refusal = refusals[place];
+      if (refusal !== undefined) findings[open[place] ?? 0] = FOUND_BY_REFUSAL[refusal];
+    }
+    if (!answer.granted) return undefined;
+    const { isProbe, lease, index } = answer;
+    return {
+      kind: "taken",
+      choice: deliberation.choice,
+      selected: this.#chosen(deliberation, open[index] ?? 0, { isProbe, lease, by }),
+    };
+  }
+
+  async #takenLater(asked: Asked, answer: Promise<ClaimAnswer>): Promise<TakenPlan | undefined> {
+    return this.#taken(asked, await answer);
   }
 
   /** Makes an account whose slot was waited for the request's; undefined when it may not be. */
@@ -132,11 +143,13 @@ export class Claims {
   #claim(deliberation: Deliberation, indices: readonly number[], lease?: Lease): Awaitable<ClaimAnswer> {
     const { pool, selection, nowMs } = deliberation;
     const { group, sessionKey } = selection;
+    const accounts: ClaimableAccount[] = [];
+    for (const index of indices) {
+      const candidate = pool.candidates[index];
+      if (candidate !== undefined) accounts.push(claimable(candidate, deliberation));
+    }
     return this.#parts.coordination.claims.claim({
-      accounts: indices.flatMap((index) => {
-        const candidate = pool.candidates[index];
-        return candidate === undefined ? [] : [claimable(candidate, deliberation)];
-      }),
+      accounts,
       lease,
       session: { groupId: group.id, sessionKey },
       binding: selection.isMessage ? this.#bindingOf(deliberation) : undefined,
@@ -157,6 +170,15 @@ export class Claims {
     choice.chosenBy = by;
     return { ...candidate, ...claimed, isOnly: fit.eligible === 1, hasWaited: by === "waiting" };
   }
+}
+
+/** What of which candidates was claimed. */
+interface Asked {
+  readonly deliberation: Deliberation;
+  /** Of the candidates, those whose accounts were asked for. */
+  readonly open: readonly number[];
+  readonly by: ChosenBy;
+  readonly findings: Uint8Array;
 }
 
 interface Claimed {

@@ -2,7 +2,7 @@ import type { Coordination } from "#coordination/coordination.ts";
 import type { SlotAnswer } from "#coordination/slots.ts";
 import type { Group } from "#domain/group.ts";
 import type { AccountId } from "#domain/ids.ts";
-import { type Awaitable, after } from "#kernel/awaitable.ts";
+import type { Awaitable } from "#kernel/awaitable.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Lease } from "#kernel/lease.ts";
@@ -11,7 +11,7 @@ import type { AccountSpend } from "./account-spend.ts";
 import { type Candidate, Pool } from "./candidate.ts";
 import type { Choice } from "./choice.ts";
 import { Chooser } from "./chooser.ts";
-import type { Plan, WaitPlan } from "./claims.ts";
+import type { Plan, PlanOrRefusal, WaitPlan } from "./claims.ts";
 
 /** How often a request that has waited may find the account changed and choose again. */
 const ROUNDS_MAX = 4;
@@ -90,17 +90,21 @@ export class AccountSelector {
    * `admit.client_gone`. Where it answers at once, it throws at once.
    */
   select(selection: Selection): Awaitable<SelectedAccount> {
-    return after(this.#plan(selection), (plan) =>
-      plan.kind === "taken" ? plan.selected : this.#wait(plan, selection),
-    );
+    const plan = this.#plan(selection);
+    return plan instanceof Promise ? this.#followLater(plan, selection) : this.#follow(plan, selection);
+  }
+
+  #follow(plan: Plan, selection: Selection): Awaitable<SelectedAccount> {
+    return plan.kind === "taken" ? plan.selected : this.#wait(plan, selection);
+  }
+
+  async #followLater(plan: Promise<Plan>, selection: Selection): Promise<SelectedAccount> {
+    return this.#follow(await plan, selection);
   }
 
   #plan(selection: Selection): Awaitable<Plan> {
-    return after(this.#chooser.choose(this.#poolOf(selection.group), selection), (plan) => {
-      selection.onChoice(plan.choice);
-      if (plan.kind === "refused") throw plan.fault;
-      return plan;
-    });
+    const chosen = this.#chooser.choose(this.#poolOf(selection.group), selection);
+    return chosen instanceof Promise ? planLater(chosen, selection) : planOf(chosen, selection);
   }
 
   async #wait(first: WaitPlan, selection: Selection): Promise<SelectedAccount> {
@@ -152,6 +156,16 @@ export class AccountSelector {
   soonestRetryMs(choice: Choice, model: string): number | undefined {
     return this.#chooser.soonestRetryMs(choice, model);
   }
+}
+
+function planOf(chosen: PlanOrRefusal, { onChoice }: Selection): Plan {
+  onChoice(chosen.choice);
+  if (chosen.kind === "refused") throw chosen.fault;
+  return chosen;
+}
+
+async function planLater(chosen: Promise<PlanOrRefusal>, selection: Selection): Promise<Plan> {
+  return planOf(await chosen, selection);
 }
 
 function refusal({ refusal, waiting }: SlotAnswer & { granted: false }): Fault {

@@ -89,6 +89,5 @@ function checkedSubscription(subscription: Subscription | undefined, nowMs: numb
 
 /** One rule for every limit: it is reached when as much is used as it allows. */
 function refuseReached(limits: readonly SpendLimit[], nowMs: number): void {
-  const reached = limits.find(({ usedNanos, limitNanos }) => usedNanos >= limitNanos);
-  if (reached !== undefined) throw limitFault(reached, nowMs);
+  for (const limit of limits) if (limit.usedNanos >= limit.limitNanos) throw limitFault(limit, nowMs);
 }

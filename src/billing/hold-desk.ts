@@ -98,9 +98,17 @@ export class HoldDesk {
     const parts = this.#holdPartsOf(ask);
     const amountNanos = this.#estimate(ask);
     const tried = this.#firstTry(parts, amountNanos, advance);
-    return tried instanceof Promise
-      ? tried.then((later) => this.#conclude(later, ask, parts, amountNanos))
-      : this.#conclude(tried, ask, parts, amountNanos);
+    if (tried instanceof Promise) return this.#concludeLater(tried, ask, parts, amountNanos);
+    return tried.kind === "granted" ? tried.hold : this.#conclude(tried, ask, parts, amountNanos);
+  }
+
+  async #concludeLater(
+    tried: Promise<HoldTry>,
+    ask: HoldAsk,
+    parts: RequestHoldParts & PayerParts,
+    amountNanos: number,
+  ): Promise<RequestHold> {
+    return this.#conclude(await tried, ask, parts, amountNanos);
   }
 
   /**
@@ -155,9 +163,13 @@ export class HoldDesk {
       purses,
       booksOf: this.#booksOf,
       policy: this.#policy,
-      onSettled: () => this.#line.givenBack(purses[0]),
+      onSettled: this.#onSettled,
     };
   }
+
+  readonly #onSettled = ([payer]: readonly Purse[]): void => {
+    if (payer !== undefined) this.#line.givenBack(payer);
+  };
 
   #firstTry(
     parts: RequestHoldParts & PayerParts,
@@ -198,8 +210,23 @@ export class HoldDesk {
   #try(parts: RequestHoldParts, amountNanos: number): HoldTry | Promise<HoldTry> {
     const asked = takeRequestHold(parts, amountNanos);
     return asked instanceof Promise
-      ? asked.then((answer) => this.#read(answer, parts, amountNanos), refusedBy)
+      ? this.#readLater(asked, parts, amountNanos)
       : this.#read(asked, parts, amountNanos);
+  }
+
+  async #readLater(
+    asked: Promise<RequestHoldAnswer>,
+    parts: RequestHoldParts,
+    amountNanos: number,
+  ): Promise<HoldTry> {
+    let answer: RequestHoldAnswer;
+    try {
+      answer = await asked;
+    } catch (thrown) {
+      // Whoever cannot be asked has set nothing aside.
+      return { kind: "refused", fault: Fault.from(thrown) };
+    }
+    return this.#read(answer, parts, amountNanos);
   }
 
   #read(answer: RequestHoldAnswer, parts: RequestHoldParts, amountNanos: number): HoldTry | Promise<HoldTry> {
@@ -257,9 +284,4 @@ function isFor(advance: HoldsAnswer, purses: readonly Purse[], amountNanos: numb
     ({ purse, amountNanos: heldNanos }, index) =>
       purse.kind === purses[index]?.kind && purse.id === purses[index]?.id && heldNanos === amountNanos,
   );
-}
-
-/** Whoever cannot be asked has set nothing aside. */
-function refusedBy(thrown: unknown): HoldTry {
-  return { kind: "refused", fault: Fault.from(thrown) };
 }

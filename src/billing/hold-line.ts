@@ -31,7 +31,7 @@ export class HoldLine {
 
   /** Whether somebody waits for this payer's money. */
   hasWaiters(payer: Purse): boolean {
-    return this.#lines.has(nameOf(payer));
+    return this.#lines.size > 0 && this.#lines.has(nameOf(payer));
   }
 
   /**
@@ -53,7 +53,7 @@ export class HoldLine {
 
   /** Money of this payer was given back: the first in line asks again, and so on while they get it. */
   givenBack(payer: Purse): void {
-    void this.#lines.get(nameOf(payer))?.serve();
+    if (this.#lines.size > 0) void this.#lines.get(nameOf(payer))?.serve();
   }
 }
 

@@ -8,7 +8,6 @@ import type {
   PurseBooks,
 } from "#coordination/holds.ts";
 import { assert } from "#kernel/assert.ts";
-import { after } from "#kernel/awaitable.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { type ExhaustionPolicy, type GrowthStep, growthSteps } from "./hold-growth.ts";
 
@@ -33,7 +32,7 @@ export interface RequestHoldParts {
   /** What happens when more is used than the purses can pay. */
   readonly policy: () => ExhaustionPolicy;
   /** Told when the hold is settled. */
-  readonly onSettled?: () => void;
+  readonly onSettled?: (purses: readonly Purse[]) => void;
 }
 
 /** What taking a request's hold comes to: all of its purses have given, or none, because of this one. */
@@ -47,7 +46,11 @@ export function askedOf(
   amountNanos: number,
 ): readonly HoldRequest[] {
   const expiresAtMs = clock.now() + HOLD_MS;
-  return purses.map((purse) => ({ purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs }));
+  const asked: HoldRequest[] = [];
+  for (const purse of purses) {
+    asked.push({ purse, requestId, amountNanos, books: booksOf(purse), expiresAtMs });
+  }
+  return asked;
 }
 
 /**
@@ -60,10 +63,14 @@ export function takeRequestHold(
 ): RequestHoldAnswer | Promise<RequestHoldAnswer> {
   try {
     const asked = parts.holds.takeAll(askedOf(parts, amountNanos));
-    return after(asked, (answer) => requestHoldOf(parts, answer));
+    return asked instanceof Promise ? laterHoldOf(parts, asked) : requestHoldOf(parts, asked);
   } catch (thrown) {
     return Promise.reject(thrown);
   }
+}
+
+async function laterHoldOf(parts: RequestHoldParts, asked: Promise<HoldsAnswer>): Promise<RequestHoldAnswer> {
+  return requestHoldOf(parts, await asked);
 }
 
 /** What the purses' answer comes to for the request. */
@@ -97,7 +104,8 @@ export class RequestHold {
   /** Keeps the hold ahead of what the request has used so far, in nano-dollars. Cheap while it is large enough. */
   noteUsed(usedNanos: number): void {
     if (this.#isGrowing || this.#isOver) return;
-    const heldNanos = this.#holds.reduce((least, hold) => Math.min(least, hold.amountNanos), Infinity);
+    let heldNanos = Number.POSITIVE_INFINITY;
+    for (const { amountNanos } of this.#holds) heldNanos = Math.min(heldNanos, amountNanos);
     const isNeeded = usedNanos > heldNanos;
     const isQuiet = !isNeeded && usedNanos < this.#asksAgainAtNanos;
     const steps = isQuiet ? [] : growthSteps(usedNanos, heldNanos, this.#parts.policy());
@@ -117,7 +125,7 @@ export class RequestHold {
     if (this.#isOver) return;
     this.#isOver = true;
     settleAll(this.#holds, costNanos);
-    this.#parts.onSettled?.();
+    this.#parts.onSettled?.(this.#parts.purses);
   }
 
   async #grow(steps: readonly GrowthStep[], isNeeded: boolean): Promise<void> {

@@ -6,7 +6,7 @@ import { dearestOf, familyOf } from "./family.ts";
 import { PriceOverrides } from "./price-overrides.ts";
 import type { ModelPrice } from "./prices.ts";
 
-/** Most prices that are remembered, more than any catalogue lists; made-up names cannot fill memory. */
+/** Most prices of a platform that are remembered, more than any catalogue lists; made-up names cannot fill memory. */
 const KEPT_MAX = 2_000;
 
 /** Longest name whose price is remembered, in UTF-16 units; no model has one as long. */
@@ -25,7 +25,10 @@ export interface PriceBookOptions {
  */
 export class PriceBook {
   readonly #options: PriceBookOptions;
-  readonly #kept = new Map<string, DatedPrice>();
+  /** By platform and the very name that a request gave, so that most names need not be made even. */
+  readonly #models = new Map<Platform, Map<string, DatedPrice>>();
+  /** By platform and family. */
+  readonly #families = new Map<string, DatedPrice>();
   #settings: RuntimeSettings | undefined;
   #overrides = new PriceOverrides([]);
 
@@ -39,8 +42,9 @@ export class PriceBook {
    */
   priceOf(platform: Platform, model: string): ModelPrice | undefined {
     this.#readSettings();
-    const name = model.trim().toLowerCase();
-    return this.#named(platform, name) ?? this.#overrides.anyOther ?? this.#guessed(platform, name);
+    return (
+      this.#named(platform, model) ?? this.#overrides.anyOther ?? this.#guessed(platform, evenName(model))
+    );
   }
 
   #readSettings(): void {
@@ -48,35 +52,44 @@ export class PriceBook {
     if (settings === this.#settings) return;
     this.#settings = settings;
     this.#overrides = new PriceOverrides(settings.model_prices);
-    this.#kept.clear();
+    this.#models.clear();
+    this.#families.clear();
   }
 
   /** The price that a model has by its name. */
-  #named(platform: Platform, name: string): ModelPrice | undefined {
-    const find = (nowMs: number): DatedPrice | undefined =>
-      undated(this.#overrides.find(name)) ?? cataloguePrice(platform, name, nowMs);
-    if (name.length > KEPT_NAME_LENGTH_MAX) return find(this.#options.clock.now())?.price;
-    return this.#recall(`model ${platform} ${name}`, find);
+  #named(platform: Platform, model: string): ModelPrice | undefined {
+    const nowMs = this.#options.clock.now();
+    const kept = this.#models.get(platform)?.get(model);
+    if (kept !== undefined && nowMs < kept.untilMs) return kept.price;
+    const name = evenName(model);
+    const found = undated(this.#overrides.find(name)) ?? cataloguePrice(platform, name, nowMs);
+    if (found !== undefined && model.length <= KEPT_NAME_LENGTH_MAX) this.#keepModel(platform, model, found);
+    return found?.price;
+  }
+
+  #keepModel(platform: Platform, model: string, price: DatedPrice): void {
+    const kept = this.#models.get(platform);
+    if (kept === undefined || kept.size >= KEPT_MAX) this.#models.set(platform, new Map([[model, price]]));
+    else kept.set(model, price);
   }
 
   /** The price that `unknown_model_price` gives to a model without one. */
   #guessed(platform: Platform, name: string): ModelPrice | undefined {
     if (this.#settings?.unknown_model_price !== "family_max") return undefined;
     const family = familyOf(name);
-    return this.#recall(`family ${platform} ${family ?? ""}`, (nowMs) => dearestOf(platform, family, nowMs));
-  }
-
-  /** What was found under a key before, as long as it holds; else it is looked for again. */
-  #recall(key: string, find: (nowMs: number) => DatedPrice | undefined): ModelPrice | undefined {
+    const key = `${platform} ${family ?? ""}`;
     const nowMs = this.#options.clock.now();
-    const kept = this.#kept.get(key);
+    const kept = this.#families.get(key);
     if (kept !== undefined && nowMs < kept.untilMs) return kept.price;
-    const found = find(nowMs);
-    if (found === undefined) return undefined;
-    if (this.#kept.size >= KEPT_MAX) this.#kept.clear();
-    this.#kept.set(key, found);
-    return found.price;
+    const found = dearestOf(platform, family, nowMs);
+    if (found !== undefined) this.#families.set(key, found);
+    return found?.price;
   }
+}
+
+/** Names differ in nothing by their case and the space around them. */
+function evenName(model: string): string {
+  return model.trim().toLowerCase();
 }
 
 function undated(price: ModelPrice | undefined): DatedPrice | undefined {

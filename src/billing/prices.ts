@@ -3,6 +3,9 @@ import type { TokenUsage } from "#domain/usage-record.ts";
 /** Prices are kept per million tokens, so that every published price is a whole number of nano-dollars. */
 const TOKENS_PER_PRICE = 1_000_000n;
 const MULTIPLIER_ONE = 1_000_000_000n;
+/** What products of prices, tokens and multipliers are divided by; even, so that its half is exact. */
+const COST_DIVISOR = TOKENS_PER_PRICE * MULTIPLIER_ONE;
+const HALF_COST_DIVISOR = COST_DIVISOR / 2n;
 
 /** One step of a rate. */
 interface RateTier {
@@ -51,7 +54,7 @@ export function costOf(price: ModelPrice, usage: TokenUsage, multiplierNanos: bi
     amount(price.cacheWrite1h, usage.cacheCreation1hTokens, context) +
     amount(price.cacheRead, usage.cacheReadTokens, context) +
     price.requestNanos * TOKENS_PER_PRICE;
-  return roundedQuotient(total * multiplierNanos, TOKENS_PER_PRICE * MULTIPLIER_ONE);
+  return (total * multiplierNanos + HALF_COST_DIVISOR) / COST_DIVISOR;
 }
 
 /** A quotient of amounts that are not negative, to the nearest whole number; halves go up. */
@@ -59,7 +62,13 @@ export function roundedQuotient(dividend: bigint, divisor: bigint): bigint {
   return (dividend * 2n + divisor) / (divisor * 2n);
 }
 
+/** Of most kinds there are none: those cost no work. */
 function amount(rate: Rate, tokens: number, context: number): bigint {
-  const tier = rate.findLast(({ above }) => context > above) ?? rate[0];
-  return BigInt(tokens) * tier.nanosPerMtok;
+  if (tokens === 0) return 0n;
+  let [{ nanosPerMtok }] = rate;
+  for (let step = 1; step < rate.length; step++) {
+    const tier = rate[step];
+    if (tier !== undefined && context > tier.above) nanosPerMtok = tier.nanosPerMtok;
+  }
+  return BigInt(tokens) * nanosPerMtok;
 }

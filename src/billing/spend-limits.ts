@@ -28,6 +28,9 @@ export type SpendLimit = { readonly limitNanos: bigint; readonly usedNanos: bigi
     }
 );
 
+/** Most keys and subscriptions have none. */
+const NO_LIMITS: readonly SpendLimit[] = [];
+
 /** What an API key may cost in all and within its windows, in the order in which it is checked. */
 export function keyLimits(
   { apiKeyId }: Pick<Principal, "apiKeyId">,
@@ -37,10 +40,12 @@ export function keyLimits(
   const key = facts.apiKey(apiKeyId);
   if (key === undefined) return [];
   const { quotaNanos, windowLimits } = key;
-  const windows = KEY_SPANS.flatMap((span) => {
-    const window = facts.keyWindow(apiKeyId, span);
-    return windowLimit({ holder: "key", span, limitNanos: windowLimits[span], window, nowMs });
-  });
+  const windows = hasLimit(KEY_SPANS, windowLimits)
+    ? KEY_SPANS.flatMap((span) => {
+        const window = facts.keyWindow(apiKeyId, span);
+        return windowLimit({ holder: "key", span, limitNanos: windowLimits[span], window, nowMs });
+      })
+    : NO_LIMITS;
   if (quotaNanos === undefined) return windows;
   return [{ kind: "quota", limitNanos: quotaNanos, usedNanos: facts.quotaUsedNanos(apiKeyId) }, ...windows];
 }
@@ -52,6 +57,7 @@ export function subscriptionLimits(
   nowMs: number,
   facts: Pick<Snapshot, "subscriptionWindow">,
 ): readonly SpendLimit[] {
+  if (!hasLimit(SUBSCRIPTION_SPANS, windowLimits)) return NO_LIMITS;
   return SUBSCRIPTION_SPANS.flatMap((span) => {
     const window = facts.subscriptionWindow(id, span);
     return windowLimit({ holder: "subscription", span, limitNanos: windowLimits[span], window, nowMs });
@@ -64,6 +70,14 @@ export function balanceLimit(
   facts: Pick<Snapshot, "user">,
 ): SpendLimit {
   return { kind: "balance", limitNanos: facts.user(userId)?.balanceNanos ?? 0n, usedNanos: 0n };
+}
+
+function hasLimit<Span extends WindowSpan>(
+  spans: readonly Span[],
+  limits: Readonly<Partial<Record<Span, bigint | undefined>>>,
+): boolean {
+  for (const span of spans) if (limits[span] !== undefined) return true;
+  return false;
 }
 
 interface WindowFacts {

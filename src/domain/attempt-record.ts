@@ -26,21 +26,19 @@ export interface AttemptRecord {
   readonly reason: string;
 }
 
-/** Attempts as an array of JSON, named as the columns they are kept in. */
-export function attemptLines(attempts: readonly AttemptRecord[]): string {
-  return JSON.stringify(
-    attempts.map((attempt) => ({
-      number: attempt.number,
-      account_id: attempt.accountId,
-      started_at_ms: attempt.startedAtMs,
-      duration_ms: attempt.durationMs,
-      http_status: attempt.httpStatus,
-      fault: attempt.fault,
-      bytes: attempt.bytes,
-      input_tokens: attempt.inputTokens,
-      output_tokens: attempt.outputTokens,
-      billed: attempt.billed,
-      reason: attempt.reason,
-    })),
-  );
+/** Attempts in the form that is written as JSON, named as the columns they are kept in. */
+export function attemptLines(attempts: readonly AttemptRecord[]): readonly object[] {
+  return attempts.map((attempt) => ({
+    number: attempt.number,
+    account_id: attempt.accountId,
+    started_at_ms: attempt.startedAtMs,
+    duration_ms: attempt.durationMs,
+    http_status: attempt.httpStatus,
+    fault: attempt.fault,
+    bytes: attempt.bytes,
+    input_tokens: attempt.inputTokens,
+    output_tokens: attempt.outputTokens,
+    billed: attempt.billed,
+    reason: attempt.reason,
+  }));
 }

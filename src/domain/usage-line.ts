@@ -2,6 +2,13 @@ import { attemptLines } from "./attempt-record.ts";
 import type { ApiKeyId, SubscriptionId, UserId } from "./ids.ts";
 import type { UsageRecord } from "./usage-record.ts";
 
+declare global {
+  interface JSON {
+    /** A text that is written into JSON as it is (https://tc39.es/proposal-json-parse-with-source/). */
+    rawJSON(text: string): object;
+  }
+}
+
 /** Digits of the largest number in a line, and a sign. */
 const DIGITS_MAX = 20;
 
@@ -40,29 +47,49 @@ function numberIn(line: string, name: string): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
+/** Attempts of most records: none that would be told of one by one. */
+const NO_ATTEMPTS: readonly object[] = [];
+
 /**
- * A usage record as one line of JSON: the form in which it travels to the ledger and into the database.
- * Written by hand because it is written once per request; names are those of the database's columns.
+ * A usage record as one line of JSON: the form in which it travels to the ledger and into the database. Names are
+ * those of the database's columns. Written in one go, because as many small texts it would cost more than to use.
  */
 export function usageLine(record: UsageRecord): string {
-  const { costNanos, listCostNanos, accountCostNanos, subscriptionId } = record;
-  const { accountId, upstreamRequestId, firstTokenMs } = record;
-  return (
-    `{"request_id":${JSON.stringify(record.requestId)},"user_id":${record.userId}` +
-    `,"api_key_id":${record.apiKeyId},"group_id":${record.groupId},"account_id":${accountId ?? null}` +
-    `,"model":${JSON.stringify(record.model)},"upstream_model":${JSON.stringify(record.upstreamModel)}` +
-    `,"upstream_request_id":${upstreamRequestId === undefined ? null : JSON.stringify(upstreamRequestId)}` +
-    `,"input_tokens":${record.inputTokens},"output_tokens":${record.outputTokens}` +
-    `,"cache_creation_tokens":${record.cacheCreationTokens}` +
-    `,"cache_creation_5m_tokens":${record.cacheCreation5mTokens}` +
-    `,"cache_creation_1h_tokens":${record.cacheCreation1hTokens}` +
-    `,"cache_read_tokens":${record.cacheReadTokens},"cost_nanos":${costNanos ?? null}` +
-    `,"list_cost_nanos":${listCostNanos ?? null}` +
-    `,"account_cost_nanos":${accountCostNanos ?? null},"subscription_id":${subscriptionId ?? null}` +
-    `,"status":"${record.status}","http_status":${record.httpStatus},"stream":${record.stream}` +
-    `,"usage_complete":${record.usageComplete},"duration_ms":${record.durationMs}` +
-    `,"first_token_ms":${firstTokenMs ?? null},"attempts":${record.attempts}` +
-    `,"attempts_detail":${record.attemptsDetail.length === 0 ? "[]" : attemptLines(record.attemptsDetail)}` +
-    `,"created_at_ms":${record.createdAtMs}}`
-  );
+  const { attemptsDetail } = record;
+  return JSON.stringify({
+    request_id: record.requestId,
+    user_id: record.userId,
+    api_key_id: record.apiKeyId,
+    group_id: record.groupId,
+    account_id: record.accountId ?? null,
+    model: record.model,
+    upstream_model: record.upstreamModel,
+    upstream_request_id: record.upstreamRequestId ?? null,
+    input_tokens: record.inputTokens,
+    output_tokens: record.outputTokens,
+    cache_creation_tokens: record.cacheCreationTokens,
+    cache_creation_5m_tokens: record.cacheCreation5mTokens,
+    cache_creation_1h_tokens: record.cacheCreation1hTokens,
+    cache_read_tokens: record.cacheReadTokens,
+    cost_nanos: exactNumber(record.costNanos),
+    list_cost_nanos: exactNumber(record.listCostNanos),
+    account_cost_nanos: exactNumber(record.accountCostNanos),
+    subscription_id: record.subscriptionId ?? null,
+    status: record.status,
+    http_status: record.httpStatus,
+    stream: record.stream,
+    usage_complete: record.usageComplete,
+    duration_ms: record.durationMs,
+    first_token_ms: record.firstTokenMs ?? null,
+    attempts: record.attempts,
+    attempts_detail: attemptsDetail.length === 0 ? NO_ATTEMPTS : attemptLines(attemptsDetail),
+    created_at_ms: record.createdAtMs,
+  });
+}
+
+/** An amount as JSON writes it: a number as long as that is exact, beyond it the digits themselves. */
+function exactNumber(nanos: bigint | undefined): unknown {
+  if (nanos === undefined) return null;
+  const number = Number(nanos);
+  return Number.isSafeInteger(number) ? number : JSON.rawJSON(String(nanos));
 }

@@ -3,6 +3,7 @@ import type { Verdict } from "#accounts/outcome.ts";
 import type { Pin, SelectedAccount } from "#accounts/select-account.ts";
 import type { Group } from "#domain/group.ts";
 import type { AccountId } from "#domain/ids.ts";
+import type { Awaitable } from "#kernel/awaitable.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Lease } from "#kernel/lease.ts";
 import { pause } from "#kernel/pause.ts";
@@ -29,13 +30,13 @@ export type DeliverableCall = ParsedCall & Checked & Admitted & Funded;
  * @throws Fault the last upstream fault when nothing has helped, with the soonest time at which it may; else
  * what choosing threw.
  */
-export async function deliver(
+export function deliver(
   call: DeliverableCall,
   attempts: AttemptLog,
   scope: RequestScope,
   services: GatewayServices,
 ): Promise<Delivered> {
-  return await new Delivery(call, attempts, scope, services).run();
+  return new Delivery(call, attempts, scope, services).run();
 }
 
 /** A turn that has come, for the account it is a turn at. */
@@ -81,7 +82,8 @@ class Delivery {
 
   /** One account chosen and asked; undefined: something else is to be tried. */
   async #round(): Promise<Delivered | undefined> {
-    const selected = await this.#select();
+    const choosing = this.#select();
+    const selected = choosing instanceof Promise ? await choosing : choosing;
     if (selected === undefined) return undefined;
     const kind = localKindFor(selected.account, this.#call);
     if (kind !== undefined) {
@@ -89,15 +91,16 @@ class Delivery {
       this.#call.trace.add({ step: "local", kind });
       return { reply: localAnswer(kind, this.#call), isLocal: true };
     }
-    const turn = await this.#turnFor(selected);
+    const awaited = this.#turnFor(selected);
+    const turn = awaited instanceof Promise ? await awaited : awaited;
     const reply = turn && (await this.#attempt(selected, turn));
     return reply && { reply, isLocal: false };
   }
 
   /** The account to ask next; undefined: none may be asked now, and something else is to be tried. */
-  async #select(): Promise<SelectedAccount | undefined> {
-    const { trace, servingGroup, model, sessionKey, operation } = this.#call;
-    const { accounts, clock, groups, identity } = this.#services;
+  #select(): Awaitable<SelectedAccount | undefined> {
+    const { servingGroup, model, sessionKey, operation } = this.#call;
+    const { accounts, groups } = this.#services;
     try {
       const asked = accounts.select({
         group: groups.group(servingGroup.id) ?? servingGroup,
@@ -107,20 +110,30 @@ class Delivery {
         exclude: this.#failover.failed,
         pin: this.#pin,
         signal: this.#scope.signal,
-        onChoice: (choice) => {
-          this.#choice?.forget();
-          this.#choice = choice;
-          trace.add({ step: "choice", choice });
-        },
+        onChoice: this.#onChoice,
       });
-      if (!(asked instanceof Promise)) return asked;
-      const startedAt = clock.monotonic();
+      return asked instanceof Promise ? this.#selectedLater(asked) : asked;
+    } catch (thrown) {
+      return this.#afterRefusal(thrown);
+    }
+  }
+
+  readonly #onChoice = (choice: Choice): void => {
+    this.#choice?.forget();
+    this.#choice = choice;
+    this.#call.trace.add({ step: "choice", choice });
+  };
+
+  async #selectedLater(asked: Promise<SelectedAccount>): Promise<SelectedAccount | undefined> {
+    const { clock, identity } = this.#services;
+    const startedAt = clock.monotonic();
+    try {
       const selected = await asked;
-      if (selected.hasWaited) trace.add({ step: "queue", waitedMs: clock.monotonic() - startedAt });
+      const waitedMs = clock.monotonic() - startedAt;
+      if (selected.hasWaited) this.#call.trace.add({ step: "queue", waitedMs });
       return this.#stillAllowed(selected, identity);
     } catch (thrown) {
-      await this.#afterRefusal(thrown);
-      return undefined;
+      return await this.#afterRefusal(thrown);
     }
   }
 
@@ -136,7 +149,7 @@ class Delivery {
   }
 
   /** No account may be asked: tries all of them again where that is worth it, else tells what really stood in the way. */
-  async #afterRefusal(thrown: unknown): Promise<void> {
+  async #afterRefusal(thrown: unknown): Promise<undefined> {
     const last = this.#lastFault;
     const refusal = Fault.from(thrown);
     const isOwn = refusal.code.startsWith("select.") || refusal.code.startsWith("admit.");
@@ -156,13 +169,16 @@ class Delivery {
    * The message's turn at the account. One that has to be waited for is waited for without the account's slot,
    * and what was known of the account is then old: undefined, choose again.
    */
-  async #turnFor(selected: SelectedAccount): Promise<Lease | undefined> {
+  #turnFor(selected: SelectedAccount): Awaitable<Lease | undefined> {
     const held = this.#turn;
     this.#turn = undefined;
     if (held?.account === selected.account.id) return held.lease;
     held?.lease.release();
     const asked = takeTurn(this.#call, selected, this.#scope.signal, this.#services);
-    if (!(asked instanceof Promise)) return asked;
+    return asked instanceof Promise ? this.#awaitTurn(selected, asked) : asked;
+  }
+
+  async #awaitTurn(selected: SelectedAccount, asked: Promise<Lease>): Promise<undefined> {
     giveBack(selected);
     this.#turn = { account: selected.account.id, lease: await asked };
     this.#pin = { account: selected.account.id, isChecked: true };

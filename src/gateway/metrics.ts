@@ -6,6 +6,9 @@ const DURATION_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 1
 
 const MS_PER_SECOND = 1_000;
 
+/** Adds to the counter of one or two labels. */
+type Count = (count: number, first: string, second?: number) => void;
+
 /** What the request path counts. One registry per thread; the main thread adds them up. */
 export class GatewayMetrics {
   readonly registry = new Registry();
@@ -52,7 +55,7 @@ export class GatewayMetrics {
   /** @param durationMs from arrival to the last byte. */
   requestEnded(operation: string, status: number, durationMs: number): void {
     this.inFlight--;
-    this.#requests(1, operation, String(status));
+    this.#requests(1, operation, status);
     this.#duration.observe(durationMs / MS_PER_SECOND);
   }
 
@@ -70,14 +73,17 @@ export class GatewayMetrics {
   }
 
   /** A counter whose children are looked up once per combination of labels, not once per request. */
-  #counter(name: string, help: string, labelNames: string[]): (count: number, ...labels: string[]) => void {
+  #counter(name: string, help: string, labelNames: string[]): Count {
     const counter = new Counter({ name, help, labelNames, registers: [this.registry] });
-    const children = new Map<string, Counter.Internal>();
-    return (count, ...labels) => {
+    const childrenOf = new Map<string, Map<string | number | undefined, Counter.Internal>>();
+    return (count, first, second) => {
       if (count === 0) return;
-      const key = labels.join(" ");
-      const child = children.get(key) ?? counter.labels(...labels);
-      children.set(key, child);
+      const children = childrenOf.get(first);
+      const known = children?.get(second);
+      if (known !== undefined) return known.inc(count);
+      const child = second === undefined ? counter.labels(first) : counter.labels(first, String(second));
+      if (children === undefined) childrenOf.set(first, new Map([[second, child]]));
+      else children.set(second, child);
       child.inc(count);
     };
   }

@@ -52,9 +52,12 @@ export class RequestTrace {
     this.#clock = clock;
   }
 
+  /** Takes the step over. */
   add(step: Unnumbered<Step>): void {
     if (this.#steps.length >= STEPS_MAX) return;
-    this.#steps.push({ ...step, at: Math.round(this.#clock.monotonic() - this.#startedAt) } as Step);
+    const numbered = step as Unnumbered<Step> & { at: number };
+    numbered.at = Math.round(this.#clock.monotonic() - this.#startedAt);
+    this.#steps.push(numbered as Step);
   }
 
   addFault(fault: Fault, account?: AccountId): void {

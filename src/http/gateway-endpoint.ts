@@ -43,9 +43,8 @@ export async function handleGateway(
       arrivedAtMs: services.clock.now(),
       startedAt: services.clock.monotonic(),
       readBody: () =>
-        readBody(request, bodyLimits, services.stallWatch).catch((thrown: unknown) => {
+        readBody(request, bodyLimits, services.stallWatch, () => {
           isGivenUp = true;
-          throw thrown;
         }),
       // The lifted limit stays with the connection after the answer and would keep it open for ever.
       onEnd: () => server?.timeout(request, KEEP_ALIVE_SECONDS),

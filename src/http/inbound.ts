@@ -13,30 +13,37 @@ export interface BodyLimits {
 /**
  * Reads a whole request body.
  *
+ * @param onGivenUp called when it will not be read to its end.
  * @throws Fault `parse.body_too_large` whether the size was declared or not, `parse.body_unreadable` when
  * the client broke off or took too long.
  */
-export async function readBody(
+export function readBody(
   request: Request,
   { bytesMax, readMs }: BodyLimits,
   stallWatch: StallWatch,
+  onGivenUp?: () => void,
 ): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const isTooLarge = declared > bytesMax;
-  const watch = stallWatch.open(() => reject(isTooLarge ? tooLarge(bytesMax) : tookTooLong()));
-  watch.arm(readMs);
-  if (isTooLarge) void discard(request).then(() => reject(tooLarge(bytesMax)));
-  else if (declared <= bytesMax) request.bytes().then(resolve, reject);
-  else readCounted(request, bytesMax).then(resolve, reject);
-  try {
-    return await promise;
-  } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown;
-    throw new Fault("parse.body_unreadable", { internal: "the body broke off", cause: thrown });
-  } finally {
-    watch.close();
-  }
+  return new Promise<Uint8Array>((resolve, reject) => {
+    const watch = stallWatch.open(() => fail(isTooLarge ? tooLarge(bytesMax) : tookTooLong()));
+    const fail = (thrown: unknown): void => {
+      watch.close();
+      onGivenUp?.();
+      reject(thrown instanceof Fault ? thrown : brokenOff(thrown));
+    };
+    watch.arm(readMs);
+    if (isTooLarge) {
+      void discard(request).then(() => fail(tooLarge(bytesMax)));
+      return;
+    }
+    // A promise is made for each step, and every request comes by here: there are as few as can be.
+    const reading = declared <= bytesMax ? request.bytes() : readCounted(request, bytesMax);
+    reading.then((body) => {
+      watch.close();
+      resolve(body);
+    }, fail);
+  });
 }
 
 async function readCounted(request: Request, bytesMax: number): Promise<Uint8Array> {
@@ -62,6 +69,10 @@ async function discard(request: Request): Promise<void> {
   } catch {
     // The client broke off by itself: there is nobody left to answer.
   }
+}
+
+function brokenOff(cause: unknown): Fault {
+  return new Fault("parse.body_unreadable", { internal: "the body broke off", cause });
 }
 
 function tookTooLong(): Fault {

@@ -28,7 +28,9 @@ export class LocalClaims implements AccountClaims {
 
   claim(claim: AccountClaim): ClaimAnswer {
     const refusals: ClaimRefusal[] = [];
-    for (const [index, account] of claim.accounts.entries()) {
+    let index = -1;
+    for (const account of claim.accounts) {
+      index++;
       const lease = claim.lease ?? this.#slotOf(account);
       const isProbe = lease === undefined ? "full" : this.#enter(account, claim);
       if (lease !== undefined && typeof isProbe === "boolean") {

@@ -74,8 +74,7 @@ export class LocalHolds implements Holds {
 
   /** `terms` say what other nodes have of the purse; without them there are none. */
   take(request: HoldRequest, terms: HoldTerms = ALONE): LocalHoldAnswer {
-    const { amountNanos, expiresAtMs } = request;
-    checkAmount(amountNanos);
+    checkAmount(request.amountNanos);
     const nowMs = this.#clock.now();
     this.#sweep(nowMs);
     const row = this.#rowOf(request.purse);
@@ -84,32 +83,45 @@ export class LocalHolds implements Holds {
       if (place !== undefined) this.#free.push(place);
       return { granted: false, refusal: "capacity", freeNanos: 0, heldNanos: 0 };
     }
+    const hold = new LocalHold(this, request, row, place);
+    const missing = this.#note(hold, request.books, nowMs, terms);
+    if (missing !== undefined) {
+      this.#free.push(place);
+      return { granted: false, refusal: "unaffordable", ...missing };
+    }
+    this.#open.add(hold);
+    return { granted: true, hold };
+  }
+
+  /** Notes a hold if its purse can afford it; else what that has. */
+  #note(
+    { row, place, amountNanos, expiresAtMs }: LocalHold,
+    books: PurseBooks,
+    nowMs: number,
+    terms: HoldTerms,
+  ): { readonly freeNanos: number; readonly heldNanos: number } | undefined {
     const purses = this.#purses;
-    const missing = this.#memory.locked(row, this.#thread, () => {
+    this.#memory.lock(row, this.#thread);
+    try {
       if (amountNanos > 0) {
-        purses.show(row, request.books);
+        purses.show(row, books);
         const freeNanos = this.#freeFor(row, amountNanos, nowMs, terms);
         if (amountNanos > freeNanos) return { freeNanos, heldNanos: purses.heldNanos(row) };
       }
       purses.notePlace(this.#thread, place);
       purses.add(row, place, amountNanos, expiresAtMs);
       return undefined;
-    });
-    if (missing !== undefined) {
-      this.#free.push(place);
-      return { granted: false, refusal: "unaffordable", ...missing };
+    } finally {
+      this.#memory.unlock(row);
     }
-    const hold = new LocalHold(this, request, { row, place });
-    this.#open.add(hold);
-    return { granted: true, hold };
   }
 
   takeAll(requests: readonly HoldRequest[]): HoldsAnswer {
     const holds: NodeHold[] = [];
     try {
-      for (const [index, request] of requests.entries()) {
+      for (const request of requests) {
         const answer = this.take(request);
-        if (!answer.granted) return { ...answer, index };
+        if (!answer.granted) return { ...answer, index: holds.length };
         holds.push(answer.hold);
       }
       return { granted: true, holds };
@@ -189,13 +201,16 @@ export class LocalHolds implements Holds {
     checkAmount(costNanos);
     const { row, place } = hold;
     const purses = this.#purses;
-    const isThere = this.#memory.locked(row, this.#thread, () => {
+    let isThere = false;
+    this.#memory.lock(row, this.#thread);
+    try {
       if (costNanos > 0) purses.setShareOf(row, this.#thread, purses.shareOf(row, this.#thread) + costNanos);
       // A place is given to another hold only after this one was let go.
-      const holds = !hold.isLetGo && purses.has(row, place);
-      if (holds) purses.remove(row, place);
-      return holds;
-    });
+      isThere = !hold.isLetGo && purses.has(row, place);
+      if (isThere) purses.remove(row, place);
+    } finally {
+      this.#memory.unlock(row);
+    }
     this.#letGo(hold, !isThere);
   }
 
@@ -253,7 +268,7 @@ class LocalHold implements NodeHold, Rostered {
   readonly #holds: LocalHolds;
   #isSettled = false;
 
-  constructor(holds: LocalHolds, request: HoldRequest, { row, place }: { row: number; place: number }) {
+  constructor(holds: LocalHolds, request: HoldRequest, row: number, place: number) {
     this.#holds = holds;
     this.requestId = request.requestId;
     this.purse = request.purse;

@@ -117,13 +117,22 @@ export class MemoryMap {
 
   /** Runs `work` while holding the row's lock. `work` must be short and must not throw. */
   locked<T>(row: number, thread: number, work: () => T): T {
-    const cell = this.#lockOf(row);
-    lockCell(this.#cells, cell, thread);
+    this.lock(row, thread);
     try {
       return work();
     } finally {
-      unlockCell(this.#cells, cell);
+      this.unlock(row);
     }
+  }
+
+  /** Takes the row's lock, where every request comes by and a function for {@link locked} would cost too much. */
+  lock(row: number, thread: number): void {
+    lockCell(this.#cells, this.#lockOf(row), thread);
+  }
+
+  /** Gives the row's lock back; to be called in a `finally`. */
+  unlock(row: number): void {
+    unlockCell(this.#cells, this.#lockOf(row));
   }
 
   /** Like {@link locked}, but gives up at once when another thread has the lock. False: `work` has not run. */
@@ -141,10 +150,6 @@ export class MemoryMap {
   /** Takes over a lock that a dead thread left, so that its row can be repaired. False when it left none. */
   seize(row: number, deadThread: number, by: number): boolean {
     return seizeCell(this.#cells, this.#lockOf(row), deadThread, by);
-  }
-
-  unlockSeized(row: number): void {
-    unlockCell(this.#cells, this.#lockOf(row));
   }
 
   /** Gives back the row table's lock if a dead thread left it. Creating a row is safe to repeat. */

@@ -39,7 +39,7 @@ function giveBackLocks(memory: MemoryMap, deadThread: number, by: number): void 
     if (!memory.seize(row, deadThread, by)) continue;
     if (memory.isPurse(row)) purses.repair(row);
     else line.repair(row);
-    memory.unlockSeized(row);
+    memory.unlock(row);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Holder, Refusal, SlotAnswer, SlotRequest, SlotStatus, Slots } from "#coordination/slots.ts";
 import type { Clock } from "#kernel/clock.ts";
-import { type Lease, leaseOf } from "#kernel/lease.ts";
+import { type Lease, OnceLease } from "#kernel/lease.ts";
 import { NOT_ROSTERED, Roster, type Rostered } from "#kernel/roster.ts";
 import { ENTRY_FREE, ENTRY_HELD, HOLDER_KIND, type MemoryMap } from "./memory-map.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -34,6 +34,8 @@ export class LocalSlots implements Slots {
   readonly #waiters = new Roster<Waiter>();
   /** The same, by how many entries they stand behind the thread's first. */
   readonly #waiterAt: (Waiter | undefined)[] = [];
+  /** Entries that were granted under a lock and are told of after it. */
+  #granted: number[] = [];
   #isOpen = true;
 
   constructor(memory: MemoryMap, thread: number, clock: Clock) {
@@ -57,7 +59,7 @@ export class LocalSlots implements Slots {
       return { granted: false, refusal: "capacity", waiting: 0 };
     }
     const verdict = request.signal.aborted ? "gone" : this.#join(row, entry, request);
-    if (verdict === "held") return { granted: true, lease: this.#leaseOf(row, entry), waitedMs: 0 };
+    if (verdict === "held") return { granted: true, lease: new SlotLease(this, row, entry), waitedMs: 0 };
     if (verdict === "waiting") return this.#wait(row, entry, request);
     this.#free.push(entry);
     return { granted: false, refusal: verdict, waiting: this.#memory.readRow(row, "waiting") };
@@ -68,7 +70,7 @@ export class LocalSlots implements Slots {
     const entry = this.#free.pop();
     if (entry === undefined) return undefined;
     const isHeld = row !== undefined && this.#hold(row, entry, limit);
-    if (row !== undefined && isHeld) return this.#leaseOf(row, entry);
+    if (row !== undefined && isHeld) return new SlotLease(this, row, entry);
     this.#free.push(entry);
     return undefined;
   }
@@ -79,15 +81,14 @@ export class LocalSlots implements Slots {
     const entry = row === undefined ? undefined : this.#free.pop();
     if (row === undefined || entry === undefined) return undefined;
     this.#memory.locked(row, this.#thread, () => this.#line.hold(row, entry));
-    return this.#leaseOf(row, entry);
+    return new SlotLease(this, row, entry);
   }
 
   setLimit(holder: Holder, limit: number): void {
     const row = this.#rowOf(holder);
     if (row === undefined) return;
-    const granted: number[] = [];
-    this.#memory.locked(row, this.#thread, () => this.#applyLimit(row, limit, granted));
-    this.#deliver(granted);
+    this.#memory.locked(row, this.#thread, () => this.#applyLimit(row, limit));
+    this.#deliverGranted();
   }
 
   status(holder: Holder): SlotStatus {
@@ -118,10 +119,10 @@ export class LocalSlots implements Slots {
   }
 
   #join(row: number, entry: number, { limit, waitersMax }: SlotRequest): "held" | "waiting" | "queue-full" {
-    const granted: number[] = [];
     const memory = this.#memory;
-    const verdict = memory.locked(row, this.#thread, () => {
-      this.#applyLimit(row, limit, granted);
+    memory.lock(row, this.#thread);
+    try {
+      this.#applyLimit(row, limit);
       if (memory.readRow(row, "held") < this.#line.capOf(row)) {
         this.#line.hold(row, entry);
         return "held";
@@ -129,27 +130,29 @@ export class LocalSlots implements Slots {
       if (memory.readRow(row, "waiting") >= waitersMax) return "queue-full";
       this.#line.append(row, entry, this.#nowMs());
       return "waiting";
-    });
-    if (granted.length > 0) this.#deliver(granted);
-    return verdict;
+    } finally {
+      memory.unlock(row);
+      this.#deliverGranted();
+    }
   }
 
   #hold(row: number, entry: number, limit: number): boolean {
-    const granted: number[] = [];
-    const isHeld = this.#memory.locked(row, this.#thread, () => {
-      this.#applyLimit(row, limit, granted);
+    this.#memory.lock(row, this.#thread);
+    try {
+      this.#applyLimit(row, limit);
       if (this.#memory.readRow(row, "held") >= this.#line.capOf(row)) return false;
       this.#line.hold(row, entry);
       return true;
-    });
-    if (granted.length > 0) this.#deliver(granted);
-    return isHeld;
+    } finally {
+      this.#memory.unlock(row);
+      this.#deliverGranted();
+    }
   }
 
-  #applyLimit(row: number, limit: number, granted: number[]): void {
+  #applyLimit(row: number, limit: number): void {
     if (this.#memory.readRow(row, "limit") === limit) return;
     this.#memory.writeRow(row, "limit", limit);
-    this.#line.grantNext(row, granted);
+    this.#line.grantNext(row, this.#granted);
   }
 
   #wait(row: number, entry: number, request: SlotRequest): Promise<SlotAnswer> {
@@ -193,10 +196,21 @@ export class LocalSlots implements Slots {
   }
 
   #remove(row: number, entry: number): void {
-    const granted: number[] = [];
-    this.#memory.locked(row, this.#thread, () => this.#line.remove(row, entry, granted));
+    this.#memory.lock(row, this.#thread);
+    try {
+      this.#line.remove(row, entry, this.#granted);
+    } finally {
+      this.#memory.unlock(row);
+    }
     this.#free.push(entry);
-    if (granted.length > 0) this.#deliver(granted);
+    this.#deliverGranted();
+  }
+
+  #deliverGranted(): void {
+    if (this.#granted.length === 0) return;
+    const granted = this.#granted;
+    this.#granted = [];
+    this.#deliver(granted);
   }
 
   /** Tells the waiters behind granted entries, here or in the thread they wait in. */
@@ -213,7 +227,7 @@ export class LocalSlots implements Slots {
     const waiter = this.#forget(entry);
     if (waiter === undefined) return;
     const waitedMs = this.#clock.monotonic() - waiter.sinceMs;
-    waiter.settle({ granted: true, lease: this.#leaseOf(waiter.row, entry), waitedMs });
+    waiter.settle({ granted: true, lease: new SlotLease(this, waiter.row, entry), waitedMs });
   }
 
   /** One long-lived listener a thread: many pending `waitAsync` calls are slow to tear down in Bun. */
@@ -225,8 +239,9 @@ export class LocalSlots implements Slots {
     }
   }
 
-  #leaseOf(row: number, entry: number): Lease {
-    return leaseOf(() => this.#remove(row, entry));
+  /** Called by the lease, once. */
+  giveBack(row: number, entry: number): void {
+    this.#remove(row, entry);
   }
 
   #rowOf({ kind, id }: Holder): number | undefined {
@@ -241,5 +256,22 @@ export class LocalSlots implements Slots {
   /** Wall-clock milliseconds cut to 32 bits; differences stay right for 24 days. */
   #nowMs(): number {
     return this.#clock.now() | 0;
+  }
+}
+
+class SlotLease extends OnceLease {
+  readonly #slots: LocalSlots;
+  readonly #row: number;
+  readonly #entry: number;
+
+  constructor(slots: LocalSlots, row: number, entry: number) {
+    super();
+    this.#slots = slots;
+    this.#row = row;
+    this.#entry = entry;
+  }
+
+  protected override giveBack(): void {
+    this.#slots.giveBack(this.#row, this.#entry);
   }
 }

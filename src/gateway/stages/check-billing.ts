@@ -23,8 +23,16 @@ export function checkBilling<C extends ParsedCall & Admitted>(
   const { subscriptionId, price } = termsGivingBack(call, services);
   const hold = holdFor(call, { subscriptionId, price }, services);
   return hold instanceof Promise
-    ? hold.then((taken) => Object.assign(call, { subscriptionId, price, hold: taken }))
+    ? fundedLater(call, { subscriptionId, price }, hold)
     : Object.assign(call, { subscriptionId, price, hold });
+}
+
+async function fundedLater<C extends object>(
+  call: C,
+  terms: Terms,
+  hold: Promise<RequestHold>,
+): Promise<C & Funded> {
+  return Object.assign(call, { ...terms, hold: await hold });
 }
 
 /**
