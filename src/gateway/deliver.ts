@@ -39,6 +39,8 @@ export function deliver(
   return new Delivery(call, attempts, scope, services).run();
 }
 
+const NOBODY: ReadonlySet<AccountId> = new Set();
+
 /** A turn that has come, for the account it is a turn at. */
 interface HeldTurn {
   readonly account: AccountId;
@@ -51,7 +53,8 @@ class Delivery {
   readonly #scope: RequestScope;
   readonly #services: GatewayServices;
   readonly #judgement: Judgement;
-  #failover: Failover;
+  /** Undefined: nothing has failed yet. */
+  #begunFailover: Failover | undefined;
   #hasMoved = false;
   #choice: Choice | undefined;
   #lastFault: Fault | undefined;
@@ -64,7 +67,14 @@ class Delivery {
     this.#scope = scope;
     this.#services = services;
     this.#judgement = new Judgement(call, services);
-    this.#failover = new Failover(services.settings(), requestIn(call, call.servingGroup));
+  }
+
+  get #failover(): Failover {
+    this.#begunFailover ??= new Failover(
+      this.#services.settings(),
+      requestIn(this.#call, this.#call.servingGroup),
+    );
+    return this.#begunFailover;
   }
 
   async run(): Promise<Delivered> {
@@ -107,7 +117,7 @@ class Delivery {
         model,
         sessionKey,
         isMessage: operation === "messages",
-        exclude: this.#failover.failed,
+        exclude: this.#begunFailover?.failed ?? NOBODY,
         pin: this.#pin,
         signal: this.#scope.signal,
         onChoice: this.#onChoice,
@@ -254,7 +264,7 @@ class Delivery {
       principal: { ...principal, group, rateMultiplierNanos },
     });
     await checkBilling(this.#call, this.#services);
-    this.#failover = this.#failover.inGroup(this.#services.settings(), requestIn(this.#call, group));
+    this.#begunFailover = this.#failover.inGroup(this.#services.settings(), requestIn(this.#call, group));
     this.#call.trace.add({ step: "retry", how: `fallback-group:${group.id}`, delayMs: 0 });
     return true;
   }

@@ -49,7 +49,9 @@ export class Judgement {
       giveProbeBack(selected);
       return;
     }
-    for (const { selected: doubted, fault } of this.#doubts.splice(0)) this.#apply(doubted, fault);
+    if (this.#doubts.length > 0) {
+      for (const { selected: doubted, fault } of this.#doubts.splice(0)) this.#apply(doubted, fault);
+    }
     const firstTokenAt = reply.kind === "stream" ? reply.firstTokenAt : undefined;
     // A client that left before the first content has kept the account from showing what it can do.
     if (reply.kind === "stream" && firstTokenAt === undefined && signal.aborted) giveProbeBack(selected);

@@ -72,19 +72,28 @@ export class GatewayMetrics {
     if (record.firstTokenMs !== undefined) this.#firstToken.observe(record.firstTokenMs / MS_PER_SECOND);
   }
 
-  /** A counter whose children are looked up once per combination of labels, not once per request. */
+  /** A counter that is kept in plain numbers and told to the registry when somebody looks. */
   #counter(name: string, help: string, labelNames: string[]): Count {
-    const counter = new Counter({ name, help, labelNames, registers: [this.registry] });
-    const childrenOf = new Map<string, Map<string | number | undefined, Counter.Internal>>();
+    const untold = new Map<string, Map<number | undefined, number>>();
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        for (const [first, counts] of untold) {
+          for (const [second, count] of counts) {
+            this.labels(...(second === undefined ? [first] : [first, String(second)])).inc(count);
+          }
+        }
+        untold.clear();
+      },
+    });
     return (count, first, second) => {
       if (count === 0) return;
-      const children = childrenOf.get(first);
-      const known = children?.get(second);
-      if (known !== undefined) return known.inc(count);
-      const child = second === undefined ? counter.labels(first) : counter.labels(first, String(second));
-      if (children === undefined) childrenOf.set(first, new Map([[second, child]]));
-      else children.set(second, child);
-      child.inc(count);
+      const counts = untold.get(first);
+      if (counts === undefined) untold.set(first, new Map([[second, count]]));
+      else counts.set(second, (counts.get(second) ?? 0) + count);
     };
   }
 

@@ -2,7 +2,7 @@ import { Fault } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
 import type { Lease } from "#kernel/lease.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
-import type { StallWatch, Watch } from "#kernel/stall-watch.ts";
+import type { StallListener, StallWatch, Watch } from "#kernel/stall-watch.ts";
 
 /** An account's slot, held for one exchange. */
 export interface HeldAccount {
@@ -15,7 +15,7 @@ export interface HeldAccount {
  * One exchange with an upstream, from before it is sent until its last byte: its abort signal, its time
  * limit, and the account's slot, which stays taken for as long as the upstream works on it.
  */
-export class UpstreamCall {
+export class UpstreamCall implements StallListener {
   readonly #abort = new AbortController();
   readonly #watch: Watch;
   readonly #lease: Lease;
@@ -29,10 +29,7 @@ export class UpstreamCall {
     this.#lease = lease;
     this.#onFault = onFault;
     this.#scope = scope;
-    this.#watch = stallWatch.open(
-      () => this.cancel(this.#limitCode),
-      () => this.cancel("gateway.stopping"),
-    );
+    this.#watch = stallWatch.watch(this);
     scope.onClientGone = this.#onClientGone;
     if (scope.signal.aborted) this.cancel("admit.client_gone");
   }
@@ -51,6 +48,16 @@ export class UpstreamCall {
   /** Nothing is expected from the upstream now. */
   expectNothing(): void {
     this.#watch.disarm();
+  }
+
+  /** Called by the watch. */
+  onStall(): void {
+    this.cancel(this.#limitCode);
+  }
+
+  /** Called by the watch. */
+  onBreakOff(): void {
+    this.cancel("gateway.stopping");
   }
 
   /** From here on the client's leaving is somebody else's to decide on. */

@@ -1,5 +1,5 @@
 import { Fault } from "#kernel/fault.ts";
-import type { StallWatch } from "#kernel/stall-watch.ts";
+import type { StallListener, StallWatch, Watch } from "#kernel/stall-watch.ts";
 
 /** Most bytes that are read and thrown away so that a client in mid-upload gets to see its 413. */
 const DISCARD_BYTES_MAX = 67_108_864;
@@ -23,27 +23,51 @@ export function readBody(
   stallWatch: StallWatch,
   onGivenUp?: () => void,
 ): Promise<Uint8Array> {
-  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  const isTooLarge = declared > bytesMax;
-  return new Promise<Uint8Array>((resolve, reject) => {
-    const watch = stallWatch.open(() => fail(isTooLarge ? tooLarge(bytesMax) : tookTooLong()));
-    const fail = (thrown: unknown): void => {
-      watch.close();
-      onGivenUp?.();
-      reject(thrown instanceof Fault ? thrown : brokenOff(thrown));
-    };
-    watch.arm(readMs);
-    if (isTooLarge) {
-      void discard(request).then(() => fail(tooLarge(bytesMax)));
-      return;
-    }
-    // A promise is made for each step, and every request comes by here: there are as few as can be.
-    const reading = declared <= bytesMax ? request.bytes() : readCounted(request, bytesMax);
-    reading.then((body) => {
-      watch.close();
-      resolve(body);
-    }, fail);
-  });
+  return new BodyReading({ bytesMax, readMs }, stallWatch, onGivenUp).read(request);
+}
+
+/** One body being read. Every request comes by here: there are as few promises and closures as can be. */
+class BodyReading implements StallListener {
+  readonly #limits: BodyLimits;
+  readonly #watch: Watch;
+  readonly #onGivenUp: (() => void) | undefined;
+  readonly #body = Promise.withResolvers<Uint8Array>();
+  #isTooLarge = false;
+
+  constructor(limits: BodyLimits, stallWatch: StallWatch, onGivenUp: (() => void) | undefined) {
+    this.#limits = limits;
+    this.#onGivenUp = onGivenUp;
+    this.#watch = stallWatch.watch(this);
+  }
+
+  read(request: Request): Promise<Uint8Array> {
+    const { bytesMax, readMs } = this.#limits;
+    const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+    this.#isTooLarge = declared > bytesMax;
+    this.#watch.arm(readMs);
+    if (this.#isTooLarge) void discard(request).then(() => this.onStall());
+    else if (declared <= bytesMax) request.bytes().then(this.#onRead, this.#onFailed);
+    else readCounted(request, bytesMax).then(this.#onRead, this.#onFailed);
+    return this.#body.promise;
+  }
+
+  onStall(): void {
+    this.#onFailed(this.#isTooLarge ? tooLarge(this.#limits.bytesMax) : tookTooLong());
+  }
+
+  /** A drain waits for requests that still arrive, as long as it lasts. */
+  onBreakOff(): void {}
+
+  readonly #onRead = (body: Uint8Array): void => {
+    this.#watch.close();
+    this.#body.resolve(body);
+  };
+
+  readonly #onFailed = (thrown: unknown): void => {
+    this.#watch.close();
+    this.#onGivenUp?.();
+    this.#body.reject(thrown instanceof Fault ? thrown : brokenOff(thrown));
+  };
 }
 
 async function readCounted(request: Request, bytesMax: number): Promise<Uint8Array> {

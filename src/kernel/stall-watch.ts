@@ -30,8 +30,13 @@ export class StallWatch {
    *
    * @param onBreakOff called by {@link breakOff}; nothing unless given.
    */
-  open(onStall: () => void, onBreakOff: () => void = () => undefined): Watch {
-    const entry = new Entry(this.#tickMs, { onStall, onBreakOff }, this.#entries);
+  open(onStall: () => void, onBreakOff: () => void = nothing): Watch {
+    return this.watch({ onStall, onBreakOff });
+  }
+
+  /** Opens a watch that tells an object which is there anyway. */
+  watch(told: StallListener): Watch {
+    const entry = new Entry(this.#tickMs, told, this.#entries);
     this.#entries.add(entry);
     this.#timer ??= setInterval(() => this.#tick(), this.#tickMs);
     return entry;
@@ -56,22 +61,27 @@ export class StallWatch {
   }
 }
 
-interface Reactions {
-  readonly onStall: () => void;
-  readonly onBreakOff: () => void;
+/** Who is told by a watch. */
+export interface StallListener {
+  /** It has not happened in time. */
+  onStall(): void;
+  /** There is no more time for it. */
+  onBreakOff(): void;
 }
+
+function nothing(): void {}
 
 class Entry implements Watch, Rostered {
   rosterPlace = NOT_ROSTERED;
   readonly #tickMs: number;
-  readonly #reactions: Reactions;
+  readonly #told: StallListener;
   readonly #open: Roster<Entry>;
   /** Ticks until the stall; 0 is disarmed. */
   #ticksLeft = 0;
 
-  constructor(tickMs: number, reactions: Reactions, open: Roster<Entry>) {
+  constructor(tickMs: number, told: StallListener, open: Roster<Entry>) {
     this.#tickMs = tickMs;
-    this.#reactions = reactions;
+    this.#told = told;
     this.#open = open;
   }
 
@@ -91,9 +101,9 @@ class Entry implements Watch, Rostered {
   tick(): void {
     if (this.#ticksLeft === 0) return;
     this.#ticksLeft--;
-    if (this.#ticksLeft === 0) this.#reactions.onStall();
+    if (this.#ticksLeft === 0) this.#told.onStall();
   }
   breakOff(): void {
-    this.#reactions.onBreakOff();
+    this.#told.onBreakOff();
   }
 }

@@ -96,6 +96,7 @@ function partsOf(version: string): readonly [number, number, number] {
 
 /** The first group, from this one along its fallbacks, that serves every client. */
 function openGroup(first: Group, groups: ClientRules["groups"]): Group {
+  if (!first.claudeCodeOnly) return first;
   const seen = new Set<GroupId>();
   let group: Group | undefined = first;
   while (group?.claudeCodeOnly && !seen.has(group.id)) {

@@ -131,13 +131,16 @@ const NO_COSTS: Costs = { costNanos: undefined, listCostNanos: undefined, accoun
 function costsOf({ price, principal }: BilledCall, { lastAccount }: AttemptLog, usage: TokenUsage): Costs {
   if (price === undefined) return NO_COSTS;
   const listCostNanos = costOf(price, usage, UNMULTIPLIED);
+  const own = principal.rateMultiplierNanos;
+  const operators = lastAccount?.rateMultiplierNanos;
   // Most rates are the list's own.
-  const at = (multiplier: bigint): bigint =>
-    multiplier === UNMULTIPLIED ? listCostNanos : costOf(price, usage, multiplier);
   return {
-    costNanos: at(principal.rateMultiplierNanos),
+    costNanos: own === UNMULTIPLIED ? listCostNanos : costOf(price, usage, own),
     listCostNanos,
-    accountCostNanos: lastAccount && at(lastAccount.rateMultiplierNanos),
+    accountCostNanos:
+      operators === undefined || operators === UNMULTIPLIED
+        ? operators && listCostNanos
+        : costOf(price, usage, operators),
   };
 }
 

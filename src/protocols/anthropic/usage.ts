@@ -1,5 +1,7 @@
 import { NO_USAGE, type TokenUsage } from "#domain/usage-record.ts";
 
+const utf8 = new TextDecoder();
+
 /** Untrusted JSON, seen as a record. */
 export type JsonRecord = { readonly [key: string]: unknown };
 
@@ -34,7 +36,7 @@ export function mergeUsage(known: TokenUsage, raw: unknown): TokenUsage {
 /** Reads the usage of a whole, unstreamed Messages answer; undefined when it holds none. */
 export function readUsage(body: Uint8Array): TokenUsage | undefined {
   try {
-    const usage = asRecord(JSON.parse(new TextDecoder().decode(body)))["usage"];
+    const usage = asRecord(JSON.parse(utf8.decode(body)))["usage"];
     return usage === undefined ? undefined : mergeUsage(NO_USAGE, usage);
   } catch {
     // Not JSON: the answer is relayed as it is and counted as nothing known.

@@ -24,7 +24,6 @@ const PASSED: ReadonlySet<string> = new Set([
   "x-claude-code-session-id",
   "x-client-request-id",
 ]);
-const PASSED_PREFIXES = ["anthropic-", "x-stainless-"] as const;
 
 const USER_AGENT = `${PRODUCT.title}/${PRODUCT.version}`;
 
@@ -67,5 +66,5 @@ function requestHeaders(client: Headers, credential: string): Record<string, str
 }
 
 function isPassed(name: string): boolean {
-  return PASSED.has(name) || PASSED_PREFIXES.some((prefix) => name.startsWith(prefix));
+  return PASSED.has(name) || name.startsWith("anthropic-") || name.startsWith("x-stainless-");
 }
