@@ -9,7 +9,8 @@ import type { Scenario } from "./scenarios.ts";
 import { type Spread, spreadOf, type Table } from "./table.ts";
 
 const KNEE_SHARES = [0.25, 0.5, 0.75] as const;
-const WARM_UP = 2;
+/** Rounds of the scenario: the runtime compiles for longer than a closed loop's cost shows. */
+const WARM_UP = 4;
 const BYTES_PER_MB = 1_000_000;
 
 interface Round {

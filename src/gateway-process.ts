@@ -12,6 +12,7 @@ import { migrate } from "#storage/migrate.ts";
 import { isDataRefused } from "#storage/server-error.ts";
 import { openStorage, type Storage } from "#storage/storage.ts";
 import { Node, type ThreadKind } from "./node.ts";
+import { rankThreads } from "./thread-ranks.ts";
 
 /** Longest the start is held up for booking what a killed process has left, in milliseconds. */
 const REPLAY_MS_MAX = 30_000;
@@ -80,11 +81,15 @@ export async function startGateway(
       upstreamRequestsMax: hooks.upstreamRequestsMax,
     });
     await node.start();
+    const unrank = rankThreads();
     return {
       url: node.url,
       adminToken,
       terminateThread: (kind, index) => node.terminateThread(kind, index),
-      stop: () => node.stop().finally(() => journalLock?.release()),
+      stop: () => {
+        unrank();
+        return node.stop().finally(() => journalLock?.release());
+      },
     };
   } catch (thrown) {
     journalLock?.release();

@@ -1,4 +1,5 @@
 import { dlopen, FFIType, ptr } from "bun:ffi";
+import { C_LIBRARY } from "./c-library.ts";
 
 /** The variable by which Bun is told how many upstream requests may run at once; read when Bun starts. */
 const REQUEST_LIMIT_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
@@ -30,8 +31,7 @@ export function raiseRequestLimit(env: Env): void {
 }
 
 function executeAgain(): void {
-  const library = process.platform === "darwin" ? "libSystem.dylib" : "libc.so.6";
-  const { symbols } = dlopen(library, {
+  const { symbols } = dlopen(C_LIBRARY, {
     setenv: { args: [FFIType.cstring, FFIType.cstring, FFIType.int], returns: FFIType.int },
     execv: { args: [FFIType.cstring, FFIType.ptr], returns: FFIType.int },
   });

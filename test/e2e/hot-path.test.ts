@@ -10,11 +10,14 @@ import {
   type Tenant,
   type TestGateway,
 } from "#support/gateway.ts";
-import type { OperationCounts } from "#support/operation-names.ts";
+import { OBJECTS_KEPT, OBJECTS_MADE, type OperationCounts } from "#support/operation-names.ts";
 import { freshPostgresDatabase, type TestServer } from "#support/servers.ts";
 
 const REQUESTS = 200;
 const WARM_UPS = 20;
+/** Objects on the heap for each request, some of which the counting itself makes. */
+const OBJECTS_MADE_MAX = 600;
+const OBJECTS_KEPT_MAX = 30;
 /** Events of content of a stream. */
 const EVENTS = 50;
 
@@ -100,6 +103,13 @@ test("a small request makes one call upstream, sets no timer of its own, and rea
   expect(counted["Headers"] ?? 0).toBe(0);
   expect(counted["ReadableStream"] ?? 0).toBe(0);
   expect(counted["Promise.withResolvers"]).toBeLessThanOrEqual(2);
+}, 60_000);
+
+test("a small request makes few objects, and leaves none behind but its trace", async () => {
+  const counted = await operationsOf(false);
+  expect(counted[OBJECTS_MADE]).toBeLessThanOrEqual(OBJECTS_MADE_MAX);
+  // What it leaves is the trace, which is kept for the next thousand requests.
+  expect(counted[OBJECTS_KEPT]).toBeLessThanOrEqual(OBJECTS_KEPT_MAX);
 }, 60_000);
 
 test("a stream costs nothing that grows with its events", async () => {

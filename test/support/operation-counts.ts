@@ -2,7 +2,8 @@
  * Loaded into an HTTP thread before its own code: counts what requests ask of the runtime. Asked by name over a
  * channel, it tells its counts and begins anew.
  */
-import { COUNTS_CHANNEL, type OperationCounts } from "./operation-names.ts";
+import { edenGC, fullGC, heapStats } from "bun:jsc";
+import { COUNTS_CHANNEL, OBJECTS_KEPT, OBJECTS_MADE, type OperationCounts } from "./operation-names.ts";
 
 const counts: Record<string, number> = {};
 
@@ -53,6 +54,21 @@ watchCalls(MessagePort.prototype, "postMessage");
 const channel = new BroadcastChannel(COUNTS_CHANNEL);
 channel.onmessage = ({ data }) => {
   if (data !== "tell") return;
-  channel.postMessage({ ...counts } satisfies OperationCounts);
+  const made = objects() - objectsBefore;
+  edenGC();
+  const kept = objects() - objectsBefore;
+  channel.postMessage({
+    ...counts,
+    [OBJECTS_MADE]: made,
+    [OBJECTS_KEPT]: kept,
+  } satisfies OperationCounts);
   for (const name of Object.keys(counts)) delete counts[name];
+  fullGC();
+  objectsBefore = objects();
 };
+
+/** How many objects there are on this thread's heap, those that nobody needs any more included. */
+function objects(): number {
+  return Object.values(heapStats().objectTypeCounts).reduce((sum, count) => sum + count, 0);
+}
+let objectsBefore = objects();
