@@ -29,7 +29,7 @@ export function rankThreads(): () => void {
   if (rank === undefined) return () => undefined;
   let known: ReadonlySet<string> = new Set();
   const look = (): void => {
-    const present = new Set(readdirSync(TASKS));
+    const present = new Set(threadsHere());
     for (const id of present) if (!known.has(id)) rank(Number(id), nameOf(id));
     known = present;
   };
@@ -55,6 +55,15 @@ function openRanks(): ((thread: number, name: string) => void) | undefined {
     };
   } catch {
     return undefined;
+  }
+}
+
+/** None where a system does not show them. */
+function threadsHere(): readonly string[] {
+  try {
+    return readdirSync(TASKS);
+  } catch {
+    return [];
   }
 }
 
