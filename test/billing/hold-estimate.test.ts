@@ -73,3 +73,18 @@ test("twenty thousand made-up names do not push out a model that is in use, nor 
   for (let answer = 0; answer < 7; answer++) history.add(key, "made-up 0", 1);
   expect(history.percentile95(key, "made-up 0")).toBeUndefined();
 });
+
+test("what is known of a key in use outlives ten thousand others, and what is not used goes", () => {
+  const history = new OutputHistory();
+  const learn = (key: number): void => {
+    for (let answer = 0; answer < 8; answer++) history.add(key as ApiKeyId, "model", 100 + key);
+  };
+  learn(1);
+  learn(2);
+  for (let other = 3; other <= 10_003; other++) {
+    learn(other);
+    history.percentile95(1 as ApiKeyId, "model");
+  }
+  expect(history.percentile95(1 as ApiKeyId, "model")).toBe(101);
+  expect(history.percentile95(2 as ApiKeyId, "model")).toBeUndefined();
+});
