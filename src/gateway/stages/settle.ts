@@ -1,4 +1,4 @@
-import { costOf } from "#billing/prices.ts";
+import { costOf, type ModelPrice } from "#billing/prices.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import { NO_USAGE, type TokenUsage, type UsageRecord } from "#domain/usage-record.ts";
 import { attemptRecords } from "#gateway/attempt-records.ts";
@@ -131,17 +131,23 @@ const NO_COSTS: Costs = { costNanos: undefined, listCostNanos: undefined, accoun
 function costsOf({ price, principal }: BilledCall, { lastAccount }: AttemptLog, usage: TokenUsage): Costs {
   if (price === undefined) return NO_COSTS;
   const listCostNanos = costOf(price, usage, UNMULTIPLIED);
-  const own = principal.rateMultiplierNanos;
-  const operators = lastAccount?.rateMultiplierNanos;
-  // Most rates are the list's own.
+  const of = { price, usage, listCostNanos };
   return {
-    costNanos: own === UNMULTIPLIED ? listCostNanos : costOf(price, usage, own),
+    costNanos: costAt(principal.rateMultiplierNanos, of),
     listCostNanos,
-    accountCostNanos:
-      operators === undefined || operators === UNMULTIPLIED
-        ? operators && listCostNanos
-        : costOf(price, usage, operators),
+    accountCostNanos: lastAccount && costAt(lastAccount.rateMultiplierNanos, of),
   };
+}
+
+interface ListCost {
+  readonly price: ModelPrice;
+  readonly usage: TokenUsage;
+  readonly listCostNanos: bigint;
+}
+
+/** Most rates are the list's own. */
+function costAt(multiplierNanos: bigint, { price, usage, listCostNanos }: ListCost): bigint {
+  return multiplierNanos === UNMULTIPLIED ? listCostNanos : costOf(price, usage, multiplierNanos);
 }
 
 function recordOf(
