@@ -27,11 +27,9 @@ const TASKS = "/proc/self/task";
 export function rankThreads(): () => void {
   const rank = process.platform === "linux" ? openRanks() : undefined;
   if (rank === undefined) return () => undefined;
-  let known: ReadonlySet<string> = new Set();
+  // All of them each time: a thread is there for a moment before it has its name.
   const look = (): void => {
-    const present = new Set(threadsHere());
-    for (const id of present) if (!known.has(id)) rank(Number(id), nameOf(id));
-    known = present;
+    for (const id of threadsHere()) rank(Number(id), nameOf(id));
   };
   look();
   const timer = setInterval(look, LOOK_MS);
