@@ -78,7 +78,7 @@ export interface AccountVitals {
   /** An attempt ended without saying anything about the account: gives back the right to probe if this thread has it. */
   abstained(): void;
   /** Forgets cooling, circuit, strikes, stalls, failures, rate limits and what was measured. */
-  recover(): void;
+  recover(nowMs: number): void;
   /**
    * Counts a conversation as active. False when `sessionsMax` others are active already. A conversation counts
    * for `idleMs` after its last request. A backend may count no more than a bounded number; beyond that it refuses.

@@ -57,7 +57,7 @@ test("a rest, a circuit and a recovery at one member are known to the others, an
   const later = await stage.member();
   expect(later.vitals.of(id).coolingReason).toBe("rate_limited");
   expect(later.vitals.of(id).circuit(systemClock.now())).toBe("open");
-  there.vitals.of(id).recover();
+  there.vitals.of(id).recover(systemClock.now());
   const recovered = () => here.vitals.of(id).circuit(systemClock.now()) === "closed";
   await eventually(recovered, (is) => is, 1_000);
   expect(here.vitals.of(id).coolingUntilMs).toBe(0);

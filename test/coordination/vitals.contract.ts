@@ -128,7 +128,7 @@ export function describeVitals(name: string, open: () => VitalsBoard | Promise<V
       vitals.noteHeadroom(0, NOW + MINUTE);
       vitals.succeeded(NOW, 500);
       openCircuit(vitals, NOW);
-      vitals.recover();
+      vitals.recover(NOW);
       expect([vitals.coolingUntilMs, vitals.coolingReason, vitals.circuit(NOW)]).toEqual([
         0,
         undefined,

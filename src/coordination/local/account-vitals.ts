@@ -4,19 +4,18 @@ import type {
   CircuitPolicy,
   CircuitState,
 } from "#coordination/account-vitals.ts";
-import type { AccountFigures, VitalsNews } from "#coordination/vitals-news.ts";
+import type { AccountFigures, VitalsChange, VitalsNews } from "#coordination/vitals-news.ts";
 import { COOLING_REASONS, type CoolingReason } from "#domain/account-event.ts";
 import type { SessionLimit } from "#domain/account-limits.ts";
 import type { AccountId } from "#domain/ids.ts";
 import { ActiveSessions } from "./active-sessions.ts";
 import { Circuit } from "./circuit.ts";
 import type { KeyHash } from "./key-hash.ts";
+import { Measured } from "./measured.ts";
 import { RECOVERED, ROW, VITAL } from "./memory-layout.ts";
 import type { MemoryMap } from "./memory-map.ts";
 import type { VitalsListener } from "./vitals-listener.ts";
 
-/** How much a new sample weighs against all before it. */
-const SAMPLE_WEIGHT = 0.2;
 const MS_PER_MINUTE = 60_000;
 
 /** Where an account's figures are, and who looks at them. */
@@ -44,6 +43,7 @@ export class LocalAccountVitals implements AccountVitals {
   readonly #place: VitalsPlace;
   readonly #circuit: Circuit;
   readonly #active: ActiveSessions;
+  readonly #measured: Measured;
 
   constructor(place: VitalsPlace) {
     const { layout } = place.memory;
@@ -54,6 +54,7 @@ export class LocalAccountVitals implements AccountVitals {
     this.#place = place;
     this.#circuit = new Circuit(this.#numbers, this.#at, place.thread);
     this.#active = new ActiveSessions(layout, place.row);
+    this.#measured = new Measured(this.#numbers, this.#at);
   }
 
   get inFlight(): number {
@@ -122,8 +123,7 @@ export class LocalAccountVitals implements AccountVitals {
 
   cool(untilMs: number, reason: CoolingReason): boolean {
     const isLater = this.#cool(untilMs, reason);
-    if (isLater)
-      this.#place.listener.onNews?.({ kind: "cooled", account: this.#place.account, untilMs, reason });
+    if (isLater) this.#tell({ kind: "cooled", untilMs, reason });
     return isLater;
   }
 
@@ -176,16 +176,12 @@ export class LocalAccountVitals implements AccountVitals {
     return this.#change(() => this.#circuit.tryProbe(nowMs, probeMsMax));
   }
 
-  succeeded(_nowMs: number, firstTokenMs: number): CircuitChange {
+  succeeded(nowMs: number, firstTokenMs: number): CircuitChange {
     this.#tellProbeEnd();
     const change = this.#change(() => {
-      this.#sample(0);
-      if (firstTokenMs > 0) {
-        const before = this.#read(VITAL.firstTokenMs);
-        this.#write(VITAL.firstTokenMs, before === 0 ? firstTokenMs : weighted(before, firstTokenMs));
-      }
+      this.#measured.sample(0, firstTokenMs);
       this.#write(VITAL.strikes, 0);
-      return this.#circuit.succeeded();
+      return this.#circuit.succeeded(nowMs);
     });
     return this.#told(change);
   }
@@ -193,7 +189,7 @@ export class LocalAccountVitals implements AccountVitals {
   failed(nowMs: number, policy: CircuitPolicy): CircuitChange {
     this.#tellProbeEnd();
     const change = this.#change(() => {
-      this.#sample(1);
+      this.#measured.sample(1, 0);
       return this.#circuit.failed(nowMs, policy);
     });
     return this.#told(change);
@@ -204,10 +200,13 @@ export class LocalAccountVitals implements AccountVitals {
     if (this.#circuit.isProber) this.#change(() => this.#circuit.endProbe());
   }
 
-  recover(): void {
+  recover(nowMs: number): void {
     this.#tellProbeEnd();
-    this.#recover();
-    this.#place.listener.onNews?.({ kind: "recovered", account: this.#place.account });
+    this.#change(() => {
+      this.#circuit.close(nowMs);
+      this.#forgive();
+    });
+    this.#tell({ kind: "recovered", atMs: this.#circuit.times.atMs });
   }
 
   /** Takes over what has changed at another node. */
@@ -215,7 +214,7 @@ export class LocalAccountVitals implements AccountVitals {
     if (news.kind === "cooled") this.#cool(news.untilMs, news.reason);
     else if (news.kind === "headroom") this.#noteHeadroom(news.share, news.resetMs);
     else if (news.kind === "circuit") this.#change(() => this.#circuit.adopt(news));
-    else if (news.kind === "recovered") this.#recover();
+    else if (news.kind === "recovered") this.#change(() => this.#recovered(news.atMs));
   }
 
   /** Takes over how many requests all nodes have sent in this minute. */
@@ -244,11 +243,15 @@ export class LocalAccountVitals implements AccountVitals {
     });
   }
 
-  #recover(): void {
-    this.#change(() => {
-      this.#circuit.close();
-      for (const vital of RECOVERED) this.#write(vital, 0);
-    });
+  /** What was noted here since is not taken back, least of all by news of this node's own that come back to it. */
+  #recovered(atMs: number): void {
+    if (atMs <= this.#read(VITAL.changedAtMs)) return;
+    this.#circuit.adopt({ atMs, openUntilMs: 0, openForMs: 0 });
+    this.#forgive();
+  }
+
+  #forgive(): void {
+    for (const vital of RECOVERED) this.#write(vital, 0);
   }
 
   admitSession(sessionKey: string, limit: SessionLimit, nowMs: number): boolean {
@@ -270,20 +273,12 @@ export class LocalAccountVitals implements AccountVitals {
   }
 
   #told(change: CircuitChange): CircuitChange {
-    if (change !== "none")
-      this.#place.listener.onNews?.({
-        kind: "circuit",
-        account: this.#place.account,
-        ...this.#circuit.times,
-      });
+    if (change !== "none") this.#tell({ kind: "circuit", ...this.#circuit.times });
     return change;
   }
 
-  /** Counts an attempt; `outcome` is 1 for a failure. */
-  #sample(outcome: 0 | 1): void {
-    const samples = this.#read(VITAL.samples);
-    this.#write(VITAL.errorRate, samples === 0 ? outcome : weighted(this.#read(VITAL.errorRate), outcome));
-    this.#write(VITAL.samples, samples + 1);
+  #tell(change: VitalsChange): void {
+    this.#place.listener.onNews?.({ account: this.#place.account, ...change });
   }
 
   #change<T>(work: () => T): T {
@@ -298,8 +293,4 @@ export class LocalAccountVitals implements AccountVitals {
   #write(vital: number, value: number): void {
     this.#numbers[this.#at + vital] = value;
   }
-}
-
-function weighted(before: number, sample: number): number {
-  return before + SAMPLE_WEIGHT * (sample - before);
 }

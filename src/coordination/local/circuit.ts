@@ -1,4 +1,5 @@
 import type { CircuitChange, CircuitPolicy, CircuitState } from "#coordination/account-vitals.ts";
+import type { CircuitTimes } from "#coordination/vitals-news.ts";
 import { VITAL } from "./memory-layout.ts";
 
 /**
@@ -39,10 +40,10 @@ export class Circuit {
     return true;
   }
 
-  succeeded(): CircuitChange {
+  succeeded(nowMs: number): CircuitChange {
     this.#write("failures", 0);
     if (this.#read("openUntilMs") === 0) return "none";
-    this.close();
+    this.close(nowMs);
     return "closed";
   }
 
@@ -55,18 +56,26 @@ export class Circuit {
     return "opened";
   }
 
-  /** Until when it is open, 0 for closed, and for how long it was opened. */
-  get times(): { readonly openUntilMs: number; readonly openForMs: number } {
-    return { openUntilMs: this.#read("openUntilMs"), openForMs: this.#read("openForMs") };
+  /** How it has turned last. */
+  get times(): CircuitTimes {
+    return {
+      atMs: this.#read("changedAtMs"),
+      openUntilMs: this.#read("openUntilMs"),
+      openForMs: this.#read("openForMs"),
+    };
   }
 
-  /** Takes over how another node has found it; whoever probes goes on. */
-  adopt({ openUntilMs, openForMs }: { readonly openUntilMs: number; readonly openForMs: number }): void {
-    if (openUntilMs === 0) this.close();
-    else if (openUntilMs > this.#read("openUntilMs")) {
-      this.#write("openForMs", openForMs);
-      this.#write("openUntilMs", openUntilMs);
-    }
+  /**
+   * Takes over how another node has found it; whoever probes goes on. What is older than the last turn here is
+   * left alone: news come back to whoever told them, by which time the circuit may have turned again.
+   */
+  adopt({ atMs, openUntilMs, openForMs }: CircuitTimes): void {
+    const changedAtMs = this.#read("changedAtMs");
+    if (atMs < changedAtMs || (atMs === changedAtMs && openUntilMs <= this.#read("openUntilMs"))) return;
+    if (openUntilMs === 0) this.#shut();
+    this.#write("openForMs", openForMs);
+    this.#write("openUntilMs", openUntilMs);
+    this.#write("changedAtMs", atMs);
   }
 
   /** Gives the right to probe back if this thread has it. */
@@ -77,7 +86,12 @@ export class Circuit {
   }
 
   /** Closes the circuit and forgets the failures. */
-  close(): void {
+  close(nowMs: number): void {
+    this.#shut();
+    this.#turned(nowMs);
+  }
+
+  #shut(): void {
     this.#write("openUntilMs", 0);
     this.#write("openForMs", 0);
     this.#write("failures", 0);
@@ -96,6 +110,12 @@ export class Circuit {
     this.#write("probeUntilMs", 0);
     this.#write("openForMs", openForMs);
     this.#write("openUntilMs", nowMs + openForMs);
+    this.#turned(nowMs);
+  }
+
+  /** Later than every turn that is known here, though a clock may be behind another node's. */
+  #turned(nowMs: number): void {
+    this.#write("changedAtMs", Math.max(nowMs, this.#read("changedAtMs") + 1));
   }
 
   #read(field: keyof typeof VITAL): number {

@@ -62,7 +62,8 @@ export const ENTRY_CELLS = 6;
  * Numbers of an account's figures. Zeros are those of an account that was never used. The first line of the
  * cache has what choosing reads; what others have in flight and in line is of other nodes, as far as it is known.
  * `coolingReason` is its place among the reasons + 1, `prober` a thread's
- * number + 1, `activeBlock` a block's number + 1.
+ * number + 1, `activeBlock` a block's number + 1, `changedAtMs` when the circuit turned or the account recovered
+ * last, by the clock of whoever did it.
  */
 export const VITAL = {
   coolingUntilMs: 0,
@@ -88,6 +89,7 @@ export const VITAL = {
   activeUsed: 20,
   minute: 21,
   requests: 22,
+  changedAtMs: 23,
 } as const;
 
 /** What of it is forgotten when an account has recovered. */

@@ -134,7 +134,7 @@ async function recover(options: AdminOptions, id: AccountId): Promise<AccountRow
     requestId: undefined,
     atMs: clock.now(),
   });
-  vitals.of(id).recover();
+  vitals.of(id).recover(clock.now());
   vitals.recoverModels(id);
   await announce(options, { kind: "account", id });
   return await storage.accounts.get(id);

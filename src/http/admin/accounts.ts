@@ -89,7 +89,7 @@ async function changeAccount(
   const changed = outcomeOf(written, "account");
   // What was known of the account was known of its old credential.
   if (changed.ok && (credentials !== undefined || body.status === "active")) {
-    options.vitals.of(id).recover();
+    options.vitals.of(id).recover(options.clock.now());
     options.vitals.recoverModels(id);
   }
   return changed;
