@@ -63,7 +63,7 @@ export function runHttpThread(port: Port): void {
       const { ledger } = (await running.promise).rooms;
       return { ...ledger.backlog(), canAccept: ledger.canAccept() };
     },
-    trace: async (requestId) => (await running.promise).rooms.services.traces.find(requestId)?.describe(),
+    trace: async (requestId) => (await running.promise).rooms.services.traces.describe(requestId),
     metrics: async () => (await running.promise).rooms.services.metrics.registry.getMetricsAsJSON(),
     drain: async (graceMs) => drain(await running.promise, graceMs),
   };

@@ -1,15 +1,19 @@
 import type { AccountId } from "#domain/ids.ts";
 import type { Candidate } from "./candidate.ts";
-import { FINDINGS, type Finding } from "./findings.ts";
+import { FINDINGS, type Finding, FOUND } from "./findings.ts";
 
-/** How an account came to be chosen. */
-export type ChosenBy = "binding" | "load" | "waiting" | "pin";
+/** How an account can come to be chosen. */
+export const CHOSEN_BY = ["binding", "load", "waiting", "pin"] as const;
+export type ChosenBy = (typeof CHOSEN_BY)[number];
+
+const NOBODY: readonly Candidate[] = [];
 
 /** The record of one choice: who could have served the request, and why each of the others could not. */
 export class Choice {
   /** Empty once the choice is {@link forget}ten. */
   candidates: readonly Candidate[];
-  readonly #ids: readonly AccountId[];
+  /** Of the candidates, in their order; shared by all choices from one pool. */
+  readonly ids: readonly AccountId[];
   /** One finding per candidate. */
   readonly findings: Uint8Array;
   /** Milliseconds since the Unix epoch. */
@@ -23,27 +27,28 @@ export class Choice {
 
   constructor(parts: {
     readonly candidates: readonly Candidate[];
-    /** Of the candidates, in their order; shared by all choices from one pool. */
     readonly ids: readonly AccountId[];
     readonly findings: Uint8Array;
     readonly atMs: number;
     readonly boundTo: AccountId | undefined;
   }) {
     this.candidates = parts.candidates;
-    this.#ids = parts.ids;
+    this.ids = parts.ids;
     this.findings = parts.findings;
     this.atMs = parts.atMs;
     this.boundTo = parts.boundTo;
   }
 
-  /** How many candidates there were. */
-  get size(): number {
-    return this.#ids.length;
-  }
-
   /** Lets go of everything but the record, which may be kept for long. */
   forget(): void {
-    this.candidates = [];
+    this.candidates = NOBODY;
+  }
+
+  /** Whether every candidate was eligible, and the conversation stayed where it was bound. */
+  get isPlain(): boolean {
+    if (this.left !== undefined) return false;
+    for (const found of this.findings) if (found !== FOUND.eligible) return false;
+    return true;
   }
 
   /** The record in words, for people. */
@@ -59,7 +64,7 @@ export class Choice {
       by: this.chosenBy,
       bound_to: this.boundTo,
       left_binding: this.left,
-      candidates: this.#ids.map((id, index) => ({
+      candidates: this.ids.map((id, index) => ({
         account_id: id,
         finding: id === this.chosen ? "chosen" : (FINDINGS[this.findings[index] ?? 0] ?? "eligible"),
       })),

@@ -50,6 +50,8 @@ async function run(inbound: InboundCall & Watched, services: GatewayServices): P
     if (funded === undefined) settleRefusal(inbound, fault, services);
     else settleFault(funded, attempts, fault, services);
     return fault;
+  } finally {
+    services.traces.end(inbound.trace);
   }
 }
 
@@ -66,5 +68,5 @@ function keepTrace(call: ParsedCall & Checked, { traces }: GatewayServices): voi
     client: client && `${client.name} ${client.version}`,
     arrivedAtMs: call.arrivedAtMs,
   };
-  traces.keep(call.trace);
+  traces.begin(call.trace);
 }

@@ -10,7 +10,7 @@ const STEPS_MAX = 200;
 type TracedFault = Pick<Fault, "code" | "status" | "message" | "retryAfterMs">;
 
 /** One thing that happened to a request. Times are milliseconds since its arrival. */
-type Step =
+export type Step =
   | { readonly step: "queue"; readonly at: number; readonly waitedMs: number }
   | { readonly step: "choice"; readonly at: number; readonly choice: Choice }
   | { readonly step: "turn"; readonly at: number; readonly waitedMs: number }
@@ -43,8 +43,10 @@ export interface TracedRequest {
 export class RequestTrace {
   readonly #startedAt: number;
   readonly #clock: Clock;
-  readonly #steps: Step[] = [];
+  readonly steps: Step[] = [];
   request: TracedRequest | undefined;
+  /** Where it is kept; only who keeps it writes this. */
+  place: number | undefined;
 
   /** @param startedAt the request's arrival, in monotonic milliseconds. */
   constructor(startedAt: number, clock: Clock) {
@@ -54,10 +56,10 @@ export class RequestTrace {
 
   /** Takes the step over. */
   add(step: Unnumbered<Step>): void {
-    if (this.#steps.length >= STEPS_MAX) return;
+    if (this.steps.length >= STEPS_MAX) return;
     const numbered = step as Unnumbered<Step> & { at: number };
     numbered.at = Math.round(this.#clock.monotonic() - this.#startedAt);
-    this.#steps.push(numbered as Step);
+    this.steps.push(numbered as Step);
   }
 
   addFault(fault: Fault, account?: AccountId): void {
@@ -70,25 +72,23 @@ export class RequestTrace {
 
   /** In one line, short enough for a header: what the request waited for, whom it was given to, and what failed. */
   summary(): string {
-    return this.#steps.flatMap(summarise).join(" ");
+    return this.steps.flatMap(summarise).join(" ");
   }
+}
 
-  /** In full, for the admin API. */
-  describe(): object | undefined {
-    const { request } = this;
-    if (request === undefined) return undefined;
-    return {
-      request_id: request.requestId,
-      at: isoTime(request.arrivedAtMs),
-      model: request.model,
-      group_id: request.groupId,
-      api_key_id: request.apiKeyId,
-      stream: request.stream,
-      session_key: request.sessionKey,
-      client: request.client ?? null,
-      steps: this.#steps.map(describeStep),
-    };
-  }
+/** A trace in full, for the admin API. */
+export function describeTrace(request: TracedRequest, steps: readonly Step[]): object {
+  return {
+    request_id: request.requestId,
+    at: isoTime(request.arrivedAtMs),
+    model: request.model,
+    group_id: request.groupId,
+    api_key_id: request.apiKeyId,
+    stream: request.stream,
+    session_key: request.sessionKey,
+    client: request.client ?? null,
+    steps: steps.map(describeStep),
+  };
 }
 
 function summarise(entry: Step): readonly string[] {
@@ -96,7 +96,7 @@ function summarise(entry: Step): readonly string[] {
     case "queue":
       return [`queued:${Math.round(entry.waitedMs)}ms`];
     case "choice":
-      return [`${entry.choice.chosenBy ?? "line"}:${entry.choice.chosen ?? "-"}/${entry.choice.size}`];
+      return [`${entry.choice.chosenBy ?? "line"}:${entry.choice.chosen ?? "-"}/${entry.choice.ids.length}`];
     case "fault":
       return [`fault:${entry.fault.code}`];
     case "local":
