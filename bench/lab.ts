@@ -109,7 +109,7 @@ function headersOf(key: string): Readonly<Record<string, string>> {
 }
 
 /** A certificate for this machine's own address that nobody else trusts. */
-function makeCertificate() {
+export function makeCertificate() {
   const dir = mkdtempSync(join(tmpdir(), "sluice-bench-tls-"));
   const certFile = join(dir, "cert.pem");
   const keyFile = join(dir, "key.pem");

@@ -22,6 +22,7 @@ import { selection } from "./selection.ts";
 import { soak } from "./soak.ts";
 import { asText, type Table } from "./table.ts";
 import { threadScaling } from "./thread-scaling.ts";
+import { upstreamClients } from "./upstream-clients.ts";
 import { usagePages } from "./usage-pages.ts";
 
 type Benchmark = (run: BenchRun) => Promise<void>;
@@ -35,7 +36,7 @@ const BENCHMARKS: Readonly<
   load: { about: "added latency under arrivals by schedule", run: loadLatency, isUsual: true },
   generator: { about: "what the load generator can bear", run: generatorCheck },
   features: { about: "what each feature costs", run: features },
-  growth: { about: "what a request costs by how many users, accounts and bytes there are", run: growth },
+  growth: { about: "what a request costs by how much there is of everything", run: growth },
   scaling: { about: "more HTTP threads", run: threadScaling },
   soak: { about: "100,000 requests of every kind, and what is not let go of", run: soak },
   memory: { about: "resident memory, at rest and with open streams", run: memory },
@@ -45,6 +46,7 @@ const BENCHMARKS: Readonly<
   parse: { about: "reading bodies here or on a parse thread", run: parseCrossover },
   selection: { about: "choosing an account, by the size of the pool", run: selection },
   "hand-off": { about: "handing a slot on", run: handOff },
+  clients: { about: "HTTP clients that could ask upstreams", run: upstreamClients },
   cluster: { about: "three nodes over a Redis of its own, which then stands still", run: clusterNodes },
   journal: { about: "recording usage and reading it back", run: journal },
   "large-bodies": { about: "small requests beside large ones", run: largeBodies },

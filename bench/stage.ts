@@ -87,12 +87,7 @@ export async function openStage(
   options: StageOptions,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Stage> {
-  const simulator = await serve({
-    name: "simulator",
-    args: ["src/simulator/main.ts", "--port", "0"],
-    pin: pinsFor(options).load,
-    urlIn: /"url":"([^"]+)"/,
-  });
+  const simulator = await startSimulatedUpstream(options);
   const sluice = await openSluice(options, { env });
   return {
     simulator,
@@ -102,6 +97,16 @@ export async function openStage(
       await simulator.stop();
     },
   };
+}
+
+/** An upstream that can be told how to answer, and when. */
+export function startSimulatedUpstream(options: Pick<Options, "pin" | "threads">): Promise<ServingProcess> {
+  return serve({
+    name: "simulator",
+    args: ["src/simulator/main.ts", "--port", "0"],
+    pin: pinsFor(options).load,
+    urlIn: /"url":"([^"]+)"/,
+  });
 }
 
 async function createTenant(
