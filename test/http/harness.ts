@@ -3,6 +3,7 @@ import type { AccountVitals } from "#coordination/account-vitals.ts";
 import type { BindingFilter } from "#coordination/session-bindings.ts";
 import type { SlotStatus } from "#coordination/slots.ts";
 import { GatewayMetrics } from "#gateway/metrics.ts";
+import { RecentTraces } from "#gateway/recent-traces.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import type { AdminOptions } from "#http/admin/admin-options.ts";
 import { systemClock } from "#kernel/clock.ts";
@@ -204,6 +205,7 @@ function refusingServices(log: Log): GatewayServices {
     log,
     metrics: new GatewayMetrics(),
     limits: { pingMs: 1_000 },
+    traces: new RecentTraces(),
     identity: { authenticate: refuse, identify: refuse },
   } as object as GatewayServices;
 }
