@@ -1,4 +1,4 @@
-import { costsOf, curveOf } from "./growth-cost.ts";
+import { costsOf, curveOf, type GrowthLoad } from "./growth-cost.ts";
 import { type Contestant, type Lab, targetOf } from "./lab.ts";
 import { startGenerator } from "./load/load-generator.ts";
 import type { Options } from "./options.ts";
@@ -24,23 +24,48 @@ const WARM_UP_REQUESTS = 20_000;
 export async function eventCurves(lab: Lab, options: Options): Promise<readonly Table[]> {
   const upstream = await startSimulatedUpstream(options);
   lab.keep(upstream);
-  const to = await lab.startSluice({ tenant: { upstream: upstream.url } });
-  const measure = (counts: readonly number[], intervalMs: number) =>
-    costsOf(
-      { lab, ...options },
-      counts.map((events) => ({ to, body: streamOf({ events, event_interval_ms: intervalMs }), events })),
-    );
-  const atOnce = await measure(EVENTS_AT_ONCE, 0);
-  const oneByOne = await measure(EVENTS_ONE_BY_ONE, EVENT_INTERVAL_MS);
+  const bare = await lab.startBare(upstream.url);
+  const sluice = await lab.startSluice({ tenant: { upstream: upstream.url } });
+  const terms = { lab, ...options };
+  const loadOf = (to: Contestant, events: number, event_interval_ms: number): GrowthLoad => ({
+    to,
+    body: streamOf({ events, event_interval_ms }),
+    events,
+  });
+  const atOnce = await costsOf(
+    terms,
+    EVENTS_AT_ONCE.map((events) => loadOf(sluice, events, 0)),
+  );
+  const oneByOne = await costsOf(
+    terms,
+    EVENTS_ONE_BY_ONE.flatMap((events) => [bare, sluice].map((to) => loadOf(to, events, EVENT_INTERVAL_MS))),
+  );
   return [
     curveOf("growth-events", "Events of its stream, as fast as they go", EVENTS_AT_ONCE, atOnce),
-    curveOf(
-      "growth-chunks",
-      `Events of its stream, one every ${EVENT_INTERVAL_MS} ms`,
-      EVENTS_ONE_BY_ONE,
-      oneByOne,
-    ),
+    oneByOneTable(oneByOne),
   ];
+}
+
+/** @param costs of the bare pass-through and of Sluice in turn, for one number of events after the other. */
+function oneByOneTable(costs: readonly (readonly number[])[]): Table {
+  return {
+    id: "growth-chunks",
+    title: `What a request costs: events of its stream, one every ${EVENT_INTERVAL_MS} ms`,
+    columns: [
+      { name: "bare pass-through", unit: "µs" },
+      { name: "Sluice", unit: "µs" },
+      { name: "cost ratio", digits: 2 },
+    ],
+    rows: EVENTS_ONE_BY_ONE.map((events, place) => {
+      const [bare = [], own = []] = costs.slice(2 * place, 2 * place + 2);
+      const ratios = own.map((cost, round) => cost / (bare[round] ?? Number.NaN));
+      return {
+        name: events.toLocaleString("en"),
+        cells: [spreadOf(bare), spreadOf(own), spreadOf(ratios)],
+      };
+    }),
+    notes: [],
+  };
 }
 
 /** What a small request costs beside streams that are open, and what holding those costs. */

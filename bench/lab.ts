@@ -35,7 +35,8 @@ export interface Lab {
   readonly direct: Contestant;
   /** What every contestant needs in its environment: whom to trust. */
   readonly env: Readonly<Record<string, string>>;
-  startBare(): Promise<Contestant>;
+  /** @param to the upstream it passes calls to; the lab's own unless given. */
+  startBare(to?: string): Promise<Contestant>;
   startSluice(variant?: LabVariant): Promise<Contestant & { readonly sluice: Sluice }>;
   /** Ends a process with the lab. */
   keep(process: { stop(): Promise<void> }): void;
@@ -79,11 +80,11 @@ export async function openLab(options: Options): Promise<Lab> {
     upstream,
     env,
     direct: { name: "direct", url: upstream.url, pid: undefined, headers: headersOf("bench") },
-    startBare: async () => {
+    startBare: async (to = upstream.url) => {
       const { url, pid } = keep(
         await serve({
           name: "bare pass-through",
-          args: ["bench/pass-through.ts", upstream.url],
+          args: ["bench/pass-through.ts", to],
           pin: pins.subject,
           env,
           urlIn: /"url":"([^"]+)"/,
