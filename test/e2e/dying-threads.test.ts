@@ -43,6 +43,15 @@ async function startKillable(
   };
 }
 
+/** Whether so many HTTP threads accept requests now. */
+async function areAllServing(gateway: TestGateway, threads: number): Promise<boolean> {
+  const metrics = await fetch(`${gateway.url}/metrics`, { keepalive: false }).then(
+    (answer) => answer.text(),
+    () => "",
+  );
+  return metrics.includes(`sluice_http_threads ${threads}\n`);
+}
+
 /** A third of the requests leave while they wait, a third leave mid-stream, and threads die all the while. */
 test("threads that are killed under load leave no slot taken, hang nobody and disturb no other thread", async () => {
   const env = { HTTP_THREADS: "3", ACCOUNT_WAITERS_MAX: "1000", DRAIN_SECONDS: "1" };
@@ -83,7 +92,9 @@ test("threads that are killed under load leave no slot taken, hang nobody and di
   const client = async (): Promise<void> => {
     while (done < REQUESTS) await one(shuffle.below(3));
   };
-  const killer = setInterval(() => {
+  const killer = setInterval(async () => {
+    // On a machine that starts threads slower than they are killed, nobody would be left to serve.
+    if (!(await areAllServing(gateway, 3)) || done >= REQUESTS) return;
     kills.push(performance.now());
     gateway.say(`kill http ${kills.length % 3}`);
   }, 2_000);

@@ -26,6 +26,8 @@ const ORDINARY_EVENTS = 9;
 const REDIS_PAUSE_MS = 3_000;
 /** Content has gone out by then. */
 const MIDWAY = 2;
+/** Between two events, so that what came before the fault is read before it even where the machine is slow. */
+const INTERVAL_MS = 200;
 
 /** Text in which characters of every length are cut by pieces of seven bytes. */
 const WIDE_TEXT = "Grüße, 世界! 🌍🚀 — ñandú ".repeat(20);
@@ -236,7 +238,7 @@ export const FURTHER_FAULTS: readonly Scenario[] = [
     title: "event: error after it",
     forms: STREAMED,
     accounts: [
-      [{ events: 8, event_interval_ms: 25, fault: { kind: "error_event", after_event: MIDWAY } }],
+      [{ events: 8, event_interval_ms: INTERVAL_MS, fault: { kind: "error_event", after_event: MIDWAY } }],
       FINE,
     ],
     best: "error-end",
@@ -251,7 +253,7 @@ export const FURTHER_FAULTS: readonly Scenario[] = [
         {
           content: "tool_use",
           events: 8,
-          event_interval_ms: 25,
+          event_interval_ms: INTERVAL_MS,
           fault: { kind: "cut", after_event: MIDWAY, by: "rst" },
         },
       ],
@@ -305,7 +307,13 @@ export const FURTHER_FAULTS: readonly Scenario[] = [
     title: "broken chunk framing",
     forms: STREAMED,
     accounts: [
-      [{ events: 8, event_interval_ms: 25, fault: { kind: "malformed_chunk", after_event: MIDWAY } }],
+      [
+        {
+          events: 8,
+          event_interval_ms: INTERVAL_MS,
+          fault: { kind: "malformed_chunk", after_event: MIDWAY },
+        },
+      ],
       FINE,
     ],
     best: "error-end",

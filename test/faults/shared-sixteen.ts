@@ -9,6 +9,8 @@ const FINE = [{ text: "an answer", events: 4 }];
 const BACK_MS_MAX = 3_000;
 /** Content has gone out by then. */
 const MIDWAY = 2;
+/** Between two events, so that what came before the fault is read before it even where the machine is slow. */
+const INTERVAL_MS = 200;
 
 /** What a client can act on comes to it as the upstream has said it. */
 export const isRelayed =
@@ -144,7 +146,10 @@ export const SHARED_SIXTEEN: readonly Scenario[] = [
     id: "S08",
     title: "stream cut in the middle",
     forms: STREAMED,
-    accounts: [[{ events: 8, event_interval_ms: 25, fault: { kind: "cut", after_event: MIDWAY } }], FINE],
+    accounts: [
+      [{ events: 8, event_interval_ms: INTERVAL_MS, fault: { kind: "cut", after_event: MIDWAY } }],
+      FINE,
+    ],
     best: "error-end",
     attemptsMax: [1, 1],
   },
@@ -152,7 +157,10 @@ export const SHARED_SIXTEEN: readonly Scenario[] = [
     id: "S09",
     title: "stream stalls in the middle",
     forms: STREAMED,
-    accounts: [[{ events: 8, event_interval_ms: 25, fault: { kind: "stall", after_event: MIDWAY } }], FINE],
+    accounts: [
+      [{ events: 8, event_interval_ms: INTERVAL_MS, fault: { kind: "stall", after_event: MIDWAY } }],
+      FINE,
+    ],
     best: "error-end",
     attemptsMax: [1, 1],
   },
@@ -161,7 +169,13 @@ export const SHARED_SIXTEEN: readonly Scenario[] = [
     title: "an event that is not JSON",
     forms: STREAMED,
     accounts: [
-      [{ events: 8, event_interval_ms: 25, fault: { kind: "malformed_event", after_event: MIDWAY } }],
+      [
+        {
+          events: 8,
+          event_interval_ms: INTERVAL_MS,
+          fault: { kind: "malformed_event", after_event: MIDWAY },
+        },
+      ],
       FINE,
     ],
     best: "answer",
@@ -193,7 +207,7 @@ export const SHARED_SIXTEEN: readonly Scenario[] = [
     title: "cut in the middle, and the other account takes no prefill",
     forms: STREAMED,
     accounts: [
-      [{ events: 8, event_interval_ms: 25, fault: { kind: "cut", after_event: MIDWAY } }],
+      [{ events: 8, event_interval_ms: INTERVAL_MS, fault: { kind: "cut", after_event: MIDWAY } }],
       [{ status: 400, error_message: "Prefilling is not supported" }],
     ],
     best: "error-end",
