@@ -3,9 +3,10 @@ import type { Send, UpstreamRequest } from "#domain/upstream-request.ts";
 import { type Clock, systemClock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import { createAddressPolicy } from "./address-policy.ts";
-import { type BaseUrlVerdict, bareHostName, checkBaseUrl } from "./base-url.ts";
+import { type BaseUrlVerdict, checkBaseUrl } from "./base-url.ts";
 import { readConnectionFault } from "./connection-fault.ts";
 import { describeDecoded } from "./content-coding.ts";
+import { type Destination, Destinations } from "./destinations.ts";
 import { type Lookup, Resolver, systemLookup } from "./resolver.ts";
 import { UnsentFault } from "./unsent-fault.ts";
 
@@ -17,8 +18,6 @@ const IDLE_SECONDS_MAX = 20;
 
 /** Addresses of one name that are tried for one request, each only when the one before was not reached. */
 const ADDRESSES_TRIED_MAX = 3;
-
-const WEB_PROTOCOLS: ReadonlySet<string> = new Set(["http:", "https:"]);
 
 /** How the way out is set up. */
 export interface UpstreamOptions {
@@ -88,6 +87,7 @@ class GuardedClient {
   readonly #resolver: Resolver;
   readonly #trustedOrigins: ReadonlySet<string>;
   readonly #ca: string | undefined;
+  readonly #destinations = new Destinations();
   /**
    * One pool for all hosts: Bun shares a TLS connection only between requests with the same `serverName`.
    * It keeps 60 such contexts at once; with more TLS hosts than that in turn, connections are not reused.
@@ -102,17 +102,17 @@ class GuardedClient {
 
   async send(request: UpstreamRequest, signal: AbortSignal): Promise<Response> {
     signal.throwIfAborted();
-    const url = URL.parse(request.url);
-    if (url === null || !WEB_PROTOCOLS.has(url.protocol)) {
+    const destination = this.#destinations.of(request.url);
+    if (destination === undefined) {
       throw new UnsentFault("upstream.forbidden_address", {
         internal: "the address is not an http or https URL",
       });
     }
-    const hostName = bareHostName(url.hostname);
-    if (this.#trustedOrigins.has(url.origin)) return await this.#reach([hostName], url, request, signal);
+    const { origin, hostName } = destination;
+    if (this.#trustedOrigins.has(origin)) return await this.#reach([hostName], destination, request, signal);
     const addresses =
       this.#resolver.cached(hostName) ?? (await untilAborted(this.#resolver.resolve(hostName), signal));
-    return await this.#reach(addresses, url, request, signal);
+    return await this.#reach(addresses, destination, request, signal);
   }
 
   close(): void {
@@ -122,41 +122,47 @@ class GuardedClient {
   /** Sends to the first address that can be connected to; the others see nothing of the request. */
   async #reach(
     addresses: readonly string[],
-    url: URL,
+    destination: Destination,
     request: UpstreamRequest,
     signal: AbortSignal,
   ): Promise<Response> {
-    const init = this.#initFor(request, url, signal);
+    const init = this.#initFor(request, destination, signal);
     let unreached: UnsentFault | undefined;
     for (const address of addresses.slice(0, ADDRESSES_TRIED_MAX)) {
       try {
-        return describeDecoded(await fetch(pinnedUrl(url, address), init));
+        return describeDecoded(await fetch(destination.at(address), init));
       } catch (thrown) {
-        unreached = this.#afterFailure(thrown, address, url, signal);
+        unreached = this.#afterFailure(thrown, address, destination, signal);
       }
     }
-    throw unreached ?? new UnsentFault("upstream.connect_failed", { internal: `no address for ${url.host}` });
+    const internal = `no address for ${destination.host}`;
+    throw unreached ?? new UnsentFault("upstream.connect_failed", { internal });
   }
 
   /** Returns when the request may go to another address, because this one certainly never saw it. */
-  #afterFailure(thrown: unknown, address: string, url: URL, signal: AbortSignal): UnsentFault {
+  #afterFailure(
+    thrown: unknown,
+    address: string,
+    { host, hostName }: Destination,
+    signal: AbortSignal,
+  ): UnsentFault {
     if (signal.aborted) {
       const { reason } = signal;
       const wasSilent = reason instanceof Fault && reason.code === "upstream.timeout";
-      if (wasSilent) this.#resolver.demote(bareHostName(url.hostname), address);
+      if (wasSilent) this.#resolver.demote(hostName, address);
       throw reason;
     }
-    const fault = readConnectionFault(thrown, url.host);
+    const fault = readConnectionFault(thrown, host);
     if (!(fault instanceof UnsentFault)) throw fault;
-    this.#resolver.demote(bareHostName(url.hostname), address);
+    this.#resolver.demote(hostName, address);
     return fault;
   }
 
   /** The URL names an address, so the origin goes into `Host`, and for TLS into SNI and the name check. */
-  #initFor(request: UpstreamRequest, url: URL, signal: AbortSignal): BunFetchRequestInit {
+  #initFor(request: UpstreamRequest, destination: Destination, signal: AbortSignal): BunFetchRequestInit {
     const init: BunFetchRequestInit = {
       method: request.method,
-      headers: { ...request.headers, host: url.host },
+      headers: { ...request.headers, host: destination.host },
       signal,
       session: this.#session,
       proxy: false,
@@ -165,7 +171,7 @@ class GuardedClient {
       timeout: false,
     };
     if (request.body !== undefined) init.body = request.body;
-    if (url.protocol === "https:") init.tls = this.#tlsFor(bareHostName(url.hostname));
+    if (destination.isTls) init.tls = this.#tlsFor(destination.hostName);
     return init;
   }
 
@@ -176,12 +182,6 @@ class GuardedClient {
     if (isIP(hostName) === 0) tls.serverName = hostName;
     return tls;
   }
-}
-
-function pinnedUrl(url: URL, address: string): string {
-  const host = address.includes(":") ? `[${address}]` : address;
-  const port = url.port === "" ? "" : `:${url.port}`;
-  return `${url.protocol}//${host}${port}${url.pathname}${url.search}`;
 }
 
 /** Waits for `work`, but no longer than until the signal aborts; leaves no listener behind. */
