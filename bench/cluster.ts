@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BenchRun } from "./bench-run.ts";
 import { makeDatabase } from "./databases.ts";
-import { ask, HAND_OFF_COLUMNS, HAND_OFF_NOTE, LIMIT, measureHandOff } from "./hand-off.ts";
+import { ask, HAND_OFF_TABLE, LIMIT, measureHandOff } from "./hand-off.ts";
 import { percentiles } from "./percentiles.ts";
 import { type ServingProcess, serve } from "./processes.ts";
 import { openSluice, type Sluice } from "./stage.ts";
@@ -49,19 +49,15 @@ export async function clusterNodes({ options, say, report }: BenchRun): Promise<
     const upstream = simulator.url;
     const limited = await nodes[0]?.tenant({ upstream, concurrency: LIMIT });
     const free = await nodes[0]?.tenant({ upstream });
-    if (limited === undefined || free === undefined) throw new Error("no node has started");
+    const pid = nodes[0]?.pid;
+    if (limited === undefined || free === undefined || pid === undefined)
+      throw new Error("no node has started");
     await Bun.sleep(KNOWN_MS);
     report({
+      ...HAND_OFF_TABLE,
       id: "cluster-hand-off",
-      title: "Handing a slot on between three nodes: from its release to the next request upstream",
-      columns: HAND_OFF_COLUMNS,
-      rows: [
-        {
-          name: `limit ${LIMIT}, full line`,
-          cells: await measureHandOff({ urls, ...limited, simulatorUrl: upstream }),
-        },
-      ],
-      notes: [HAND_OFF_NOTE],
+      title: "Handing a slot on between three nodes, with a full line",
+      rows: await measureHandOff({ urls, pid, ...limited, simulatorUrl: upstream }),
     });
     say("stopping Redis");
     report(await whileRedisStops(redis, urls, free.key));

@@ -4,9 +4,7 @@ import { watchOthers } from "./machine.ts";
 import { cpuMicros, threadMicros } from "./processes.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Spread, spreadOf, type Table } from "./table.ts";
-
-/** Requests before the first round, as a multiple of one: hot code is compiled in steps, over thousands of calls. */
-const WARM_UP = 4;
+import { untilWarm } from "./warm-up.ts";
 
 /** Share of a round that is sent before it is measured: while others had their turn, compiled code was let go of. */
 const LEAD_IN = 0.5;
@@ -78,7 +76,9 @@ export async function interleaved(
     const target = targetOf(contestant, scenario);
     await lab.generator.runWhole({ kind: "closed", target, connections, requests, leavingShare: 0 });
   };
-  for (const contestant of contestants) await send(contestant, scenario.requests * WARM_UP);
+  for (const contestant of contestants) {
+    await untilWarm(contestant.pid, () => send(contestant, scenario.requests));
+  }
   const costs = contestants.map((): RoundCost[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, contestant] of contestants.entries()) {

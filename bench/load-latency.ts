@@ -7,10 +7,9 @@ import { percentiles } from "./percentiles.ts";
 import { cpuMicros, residentBytes } from "./processes.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Spread, spreadOf, type Table } from "./table.ts";
+import { untilWarm } from "./warm-up.ts";
 
 const KNEE_SHARES = [0.25, 0.5, 0.75] as const;
-/** Rounds of the scenario: the runtime compiles for longer than a closed loop's cost shows. */
-const WARM_UP = 4;
 const BYTES_PER_MB = 1_000_000;
 
 interface Round {
@@ -58,8 +57,8 @@ interface Level {
 
 async function warmUp(lab: Lab, contestant: Contestant, scenario: Scenario): Promise<void> {
   const target = targetOf(contestant, scenario);
-  const requests = scenario.requests * WARM_UP;
-  await lab.generator.runWhole({ kind: "closed", target, connections: 32, requests, leavingShare: 0 });
+  const job = { kind: "closed", connections: 32, requests: scenario.requests, leavingShare: 0 } as const;
+  await untilWarm(contestant.pid, () => lab.generator.runWhole({ ...job, target }));
 }
 
 async function roundsAt(

@@ -7,8 +7,8 @@ import { threadMicros } from "./processes.ts";
 import { type CpuProfile, type FunctionSamples, RUNTIME, samplesByFunction } from "./profile/cpu-profile.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { Table } from "./table.ts";
+import { untilWarm } from "./warm-up.ts";
 
-const WARM_UP = 4;
 /** Requests profiled, as a multiple of a round. */
 const PROFILED = 2;
 const FUNCTIONS_SHOWN = 45;
@@ -38,7 +38,7 @@ export async function profile({ options, say, report }: BenchRun): Promise<void>
           requests,
           leavingShare: 0,
         });
-      await send(scenario.requests * WARM_UP);
+      await untilWarm(contestant.pid, () => send(scenario.requests));
       const folder = mkdtempSync(join(tmpdir(), "sluice-profile-"));
       contestant.sluice.say("start");
       await Bun.sleep(SETTLE_MS);
