@@ -1,6 +1,6 @@
-import { dlopen, FFIType } from "bun:ffi";
 import { Caller, requestBytes } from "./caller.ts";
 import type { ClosedJob, HoldJob, Job, JobResult, OpenJob } from "./jobs.ts";
+import type { PacerJob } from "./pacer.ts";
 import { scheduleOf } from "./schedule.ts";
 
 /**
@@ -8,17 +8,14 @@ import { scheduleOf } from "./schedule.ts";
  * at a time, and answers each with how it went.
  */
 
-/** Timers are exact to a millisecond; what is nearer than this is waited for by looking at the clock. */
-const WATCH_MS = 2;
 /** Connections one job may open. */
 const CALLERS_MAX = 8_192;
 /** Streams to be held that are being opened at once. */
 const OPENING_MAX = 512;
+/** How long a pacer has to start, in milliseconds. */
+const PACER_START_MS = 100;
 /** How long an open job waits for its last answers, in milliseconds; what is still out then has failed. */
 const LAST_ANSWERS_MS_MAX = 10_000;
-
-/** Lets whoever waits for this processor run, while the clock is watched. */
-const yieldProcessor = openYield();
 
 process.on("message", (job: Job) => {
   void run(job).then((result) => process.send?.(result));
@@ -31,12 +28,17 @@ function run(job: Job): Promise<JobResult> {
 }
 
 class Tally {
+  readonly startedAt: number;
   readonly latencies: number[] = [];
   readonly firstTokens: number[] = [];
   readonly lags: number[] = [];
   readonly failures: Record<string, number> = {};
-  readonly startedAt = performance.now();
   ended = 0;
+
+  /** @param delayMs when what is tallied begins, from now on. */
+  constructor(delayMs = 0) {
+    this.startedAt = performance.now() + delayMs;
+  }
 
   fail(problem: string): void {
     this.failures[problem] = (this.failures[problem] ?? 0) + 1;
@@ -52,7 +54,7 @@ function runOpen(job: OpenJob): Promise<JobResult> {
   const { target } = job;
   const request = requestBytes(target);
   const schedule = scheduleOf(job);
-  const tally = new Tally();
+  const tally = new Tally(PACER_START_MS);
   const idle: Caller[] = [];
   const { promise, resolve } = Promise.withResolvers<JobResult>();
   let opened = 0;
@@ -80,29 +82,37 @@ function runOpen(job: OpenJob): Promise<JobResult> {
       },
     });
   };
-  const pace = (): void => {
-    const sinceMs = performance.now() - tally.startedAt;
-    while (sent < schedule.length && (schedule[sent] ?? 0) <= sinceMs) {
-      send(tally.startedAt + (schedule[sent++] ?? 0));
-    }
-    if (sent === schedule.length) {
-      const timer = setTimeout(giveUp, LAST_ANSWERS_MS_MAX);
-      void promise.then(() => {
-        clearTimeout(timer);
-        for (const caller of idle) caller.leave();
-      });
-      return;
-    }
-    const leftMs = (schedule[sent] ?? 0) - sinceMs;
-    if (leftMs > WATCH_MS) {
-      setTimeout(pace, Math.floor(leftMs - 1));
-      return;
-    }
-    yieldProcessor();
-    setImmediate(pace);
+  const sendUpTo = (due: number): void => {
+    while (sent < due) send(tally.startedAt + (schedule[sent++] ?? 0));
+    if (sent < schedule.length) return;
+    const timer = setTimeout(giveUp, LAST_ANSWERS_MS_MAX);
+    void promise.then(() => {
+      clearTimeout(timer);
+      for (const caller of idle) caller.leave();
+    });
   };
-  pace();
+  void onArrivals(schedule, tally.startedAt, sendUpTo);
   return promise;
+}
+
+/** Calls back whenever arrivals are due, with how many are by then, until all are. */
+async function onArrivals(
+  schedule: Float64Array,
+  startAt: number,
+  onDue: (due: number) => void,
+): Promise<void> {
+  const pacer = new Worker(new URL("./pacer.ts", import.meta.url));
+  const shared = new Float64Array(new SharedArrayBuffer(schedule.byteLength));
+  shared.set(schedule);
+  const due = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const job: PacerJob = { schedule: shared, startMs: performance.timeOrigin + startAt, due };
+  pacer.postMessage(job);
+  for (let known = 0; known < schedule.length; ) {
+    await Atomics.waitAsync(due, 0, known).value;
+    known = Atomics.load(due, 0);
+    onDue(known);
+  }
+  pacer.terminate();
 }
 
 async function runClosed({ target, connections, requests, leavingShare }: ClosedJob): Promise<JobResult> {
@@ -176,10 +186,4 @@ async function runHold({ target, streams }: HoldJob): Promise<JobResult> {
   };
   await Promise.all(Array.from({ length: OPENING_MAX }, line));
   return tally.result();
-}
-
-function openYield(): () => void {
-  if (process.platform !== "linux") return () => undefined;
-  const { symbols } = dlopen("libc.so.6", { sched_yield: { args: [], returns: FFIType.i32 } });
-  return () => void symbols.sched_yield();
 }
