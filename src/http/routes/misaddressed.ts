@@ -12,9 +12,6 @@ import { isGatewayPath } from "./unrouted.ts";
  */
 const HOST = /^(?:[\w.~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
 
-/** The last one that was proper: a gateway has few names, and comparing costs a tenth of reading. */
-let lastProper: string | undefined;
-
 const MESSAGE = "The Host header is missing or malformed";
 
 /**
@@ -26,10 +23,7 @@ const MESSAGE = "The Host header is missing or malformed";
 export function isWellAddressed({ url, headers }: Request): boolean {
   if (url.startsWith("/")) return false;
   const host = headers.get("host");
-  if (host === null || host === lastProper) return true;
-  const isProper = HOST.test(host);
-  if (isProper) lastProper = host;
-  return isProper;
+  return host === null || HOST.test(host);
 }
 
 /** Refuses a request that is not well addressed, in the words of the API that its path belongs to. */
