@@ -45,7 +45,8 @@ async function startKillable(
 
 /** Whether so many HTTP threads accept requests now. */
 async function areAllServing(gateway: TestGateway, threads: number): Promise<boolean> {
-  const metrics = await fetch(`${gateway.url}/metrics`, { keepalive: false }).then(
+  const signal = AbortSignal.timeout(1_000);
+  const metrics = await fetch(`${gateway.url}/metrics`, { keepalive: false, signal }).then(
     (answer) => answer.text(),
     () => "",
   );

@@ -15,7 +15,7 @@ import { freshPostgresDatabase, startRedis } from "#support/servers.ts";
 import { onRedis } from "../e2e/stage.ts";
 import { askAsCaller, type CallerView } from "./caller.ts";
 import type { Scenario, Views } from "./scenario.ts";
-import { isRelayed } from "./shared-sixteen.ts";
+import { INTERVAL_MS, isRelayed, MIDWAY } from "./shared-sixteen.ts";
 import { LIMITS, type Wall } from "./wall.ts";
 
 const BOTH = ["streamed", "whole"] as const;
@@ -24,10 +24,6 @@ const FINE = [{ text: "an answer", events: 4 }];
 const ORDINARY_EVENTS = 9;
 /** How long Redis stands still. */
 const REDIS_PAUSE_MS = 3_000;
-/** Content has gone out by then. */
-const MIDWAY = 2;
-/** Between two events, so that what came before the fault is read before it even where the machine is slow. */
-const INTERVAL_MS = 200;
 
 /** Text in which characters of every length are cut by pieces of seven bytes. */
 const WIDE_TEXT = "Grüße, 世界! 🌍🚀 — ñandú ".repeat(20);

@@ -8,9 +8,9 @@ const FINE = [{ text: "an answer", events: 4 }];
 /** How soon an account that is back must be used, in milliseconds: half a minute, as fast as everything here. */
 const BACK_MS_MAX = 3_000;
 /** Content has gone out by then. */
-const MIDWAY = 2;
+export const MIDWAY = 2;
 /** Between two events, so that what came before the fault is read before it even where the machine is slow. */
-const INTERVAL_MS = 200;
+export const INTERVAL_MS = 200;
 
 /** What a client can act on comes to it as the upstream has said it. */
 export const isRelayed =

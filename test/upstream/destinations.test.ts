@@ -37,3 +37,16 @@ test.each(["", "no url", "/v1/messages", "ftp://host/", "file:///etc/passwd", "h
   "%p leads nowhere",
   (text) => expect(new Destinations().of(text)).toBeUndefined(),
 );
+
+test("so many URLs are kept and no more, the oldest leaving first, and long ones not at all", () => {
+  const destinations = new Destinations();
+  const url = (at: number): string => `https://host/?q=${at}`;
+  const oldest = destinations.of(url(0));
+  expect(destinations.of(url(0))).toBe(oldest);
+  for (let at = 1; at < 1_024; at++) destinations.of(url(at));
+  expect(destinations.of(url(0))).toBe(oldest);
+  destinations.of(url(1_024));
+  expect(destinations.of(url(0))).not.toBe(oldest);
+  const long = `https://host/?q=${"x".repeat(600)}`;
+  expect(destinations.of(long)).not.toBe(destinations.of(long));
+});
