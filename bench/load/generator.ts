@@ -12,8 +12,8 @@ import { scheduleOf } from "./schedule.ts";
 const CALLERS_MAX = 8_192;
 /** Streams to be held that are being opened at once. */
 const OPENING_MAX = 512;
-/** How long a pacer has to start, in milliseconds. */
-const PACER_START_MS = 100;
+/** How long it is waited for the pacer, to start or to say that something is due, in milliseconds. */
+const PACER_MS_MAX = 10_000;
 /** How long an open job waits for its last answers, in milliseconds; what is still out then has failed. */
 const LAST_ANSWERS_MS_MAX = 10_000;
 
@@ -28,17 +28,12 @@ function run(job: Job): Promise<JobResult> {
 }
 
 class Tally {
-  readonly startedAt: number;
+  readonly startedAt = performance.now();
   readonly latencies: number[] = [];
   readonly firstTokens: number[] = [];
   readonly lags: number[] = [];
   readonly failures: Record<string, number> = {};
   ended = 0;
-
-  /** @param delayMs when what is tallied begins, from now on. */
-  constructor(delayMs = 0) {
-    this.startedAt = performance.now() + delayMs;
-  }
 
   fail(problem: string): void {
     this.failures[problem] = (this.failures[problem] ?? 0) + 1;
@@ -50,11 +45,12 @@ class Tally {
   }
 }
 
-function runOpen(job: OpenJob): Promise<JobResult> {
+async function runOpen(job: OpenJob): Promise<JobResult> {
+  const pacer = await openPacer();
   const { target } = job;
   const request = requestBytes(target);
   const schedule = scheduleOf(job);
-  const tally = new Tally(PACER_START_MS);
+  const tally = new Tally();
   const idle: Caller[] = [];
   const { promise, resolve } = Promise.withResolvers<JobResult>();
   let opened = 0;
@@ -91,24 +87,39 @@ function runOpen(job: OpenJob): Promise<JobResult> {
       for (const caller of idle) caller.leave();
     });
   };
-  void onArrivals(schedule, tally.startedAt, sendUpTo);
-  return promise;
+  await onArrivals(pacer, { schedule, startAt: tally.startedAt }, sendUpTo);
+  return await promise;
+}
+
+/** Starts a pacer and returns once it runs, so that what is due first is not late. */
+async function openPacer(): Promise<Worker> {
+  const pacer = new Worker(new URL("./pacer.ts", import.meta.url));
+  const { promise, resolve, reject } = Promise.withResolvers<Worker>();
+  const timer = setTimeout(() => reject(new Error("the pacer has not started")), PACER_MS_MAX);
+  pacer.addEventListener("message", () => resolve(pacer), { once: true });
+  return await promise.finally(() => clearTimeout(timer));
+}
+
+interface Arrivals {
+  readonly schedule: Float64Array;
+  /** When the schedule begins, by this thread's clock. */
+  readonly startAt: number;
 }
 
 /** Calls back whenever arrivals are due, with how many are by then, until all are. */
 async function onArrivals(
-  schedule: Float64Array,
-  startAt: number,
+  pacer: Worker,
+  { schedule, startAt }: Arrivals,
   onDue: (due: number) => void,
 ): Promise<void> {
-  const pacer = new Worker(new URL("./pacer.ts", import.meta.url));
   const shared = new Float64Array(new SharedArrayBuffer(schedule.byteLength));
   shared.set(schedule);
   const due = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const job: PacerJob = { schedule: shared, startMs: performance.timeOrigin + startAt, due };
   pacer.postMessage(job);
   for (let known = 0; known < schedule.length; ) {
-    await Atomics.waitAsync(due, 0, known).value;
+    const woken = await Atomics.waitAsync(due, 0, known, PACER_MS_MAX).value;
+    if (woken === "timed-out") throw new Error("the pacer has stopped");
     known = Atomics.load(due, 0);
     onDue(known);
   }

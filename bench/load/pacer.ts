@@ -17,6 +17,7 @@ export interface PacerJob {
 /** Runs as a worker thread; as a module it only has the types. */
 if (!Bun.isMainThread) {
   globalThis.addEventListener("message", ({ data }: MessageEvent<PacerJob>) => pace(data));
+  postMessage("ready");
 }
 
 function pace({ schedule, startMs, due }: PacerJob): void {
