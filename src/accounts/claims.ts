@@ -163,12 +163,14 @@ export class Claims {
     return { ttlMs, staysAt: left === undefined ? boundTo : undefined };
   }
 
-  #chosen({ pool, choice, fit }: Deliberation, index: number, { by, ...claimed }: Claimed): SelectedAccount {
+  #chosen({ pool, choice, fit }: Deliberation, index: number, claimed: Claimed): SelectedAccount {
+    const { lease, isProbe, by } = claimed;
     const candidate = pool.candidates[index];
     assert(candidate, "what was claimed was a candidate");
     choice.chosen = candidate.account.id;
     choice.chosenBy = by;
-    return { ...candidate, ...claimed, isOnly: fit.eligible === 1, hasWaited: by === "waiting" };
+    const { account, vitals } = candidate;
+    return { account, vitals, lease, isProbe, isOnly: fit.eligible === 1, hasWaited: by === "waiting" };
   }
 }
 

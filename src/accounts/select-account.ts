@@ -44,7 +44,7 @@ export interface Selection {
 }
 
 /** An account that was chosen, with one of its slots taken. */
-export interface SelectedAccount extends Candidate {
+export interface SelectedAccount extends Pick<Candidate, "account" | "vitals"> {
   readonly lease: Lease;
   /** No other account of the group could serve this model, now or later. */
   readonly isOnly: boolean;

@@ -6,13 +6,6 @@ import type { AttemptLog, StreamEnding } from "./call-stages.ts";
 /** How much of the reason why an attempt ended is kept, in characters. */
 const REASON_LENGTH_MAX = 200;
 
-/** How an answer ended, as far as the record of its attempt tells. */
-type Ending = Pick<StreamEnding, "bytes" | "status" | "usage" | "usageComplete"> & {
-  readonly durationMs: number;
-  readonly httpStatus: number;
-  readonly fault?: Fault;
-};
-
 /** The record of an attempt that gave no answer. `nowMs` in milliseconds since the Unix epoch. */
 export function failedAttempt(
   { count, lastStartedAtMs }: AttemptLog,
@@ -37,12 +30,14 @@ export function failedAttempt(
   };
 }
 
-/** One record per attempt of a request: those that failed, and the one that was answered, if there was one. */
-export function attemptRecords(attempts: AttemptLog, ending: Ending): readonly AttemptRecord[] {
-  const { failed, count, lastAccount, lastStartedAtMs } = attempts;
-  const isAnswered = ending.fault === undefined && lastAccount !== undefined;
-  if (!isAnswered) return failed;
-  const { bytes, status, usage, httpStatus } = ending;
+/** One record per attempt of a request that got an answer: those that failed, and the one that was answered. */
+export function attemptRecords(
+  { failed, count, lastAccount, lastStartedAtMs }: AttemptLog,
+  { bytes, status, usage }: StreamEnding,
+  durationMs: number,
+  httpStatus: number,
+): readonly AttemptRecord[] {
+  if (lastAccount === undefined) return failed;
   const inputTokens = usage.inputTokens + usage.cacheCreationTokens + usage.cacheReadTokens;
   const hasTokens = inputTokens + usage.outputTokens > 0;
   const billed: UpstreamBilled = hasTokens ? "yes" : "unknown";
@@ -52,7 +47,7 @@ export function attemptRecords(attempts: AttemptLog, ending: Ending): readonly A
       number: count,
       accountId: lastAccount.id,
       startedAtMs: lastStartedAtMs,
-      durationMs: Math.max(0, Math.round(ending.durationMs)),
+      durationMs: Math.max(0, Math.round(durationMs)),
       httpStatus,
       fault: undefined,
       bytes,

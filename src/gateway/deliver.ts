@@ -209,7 +209,7 @@ class Delivery {
       verdict = this.#judgement.failed(selected, fault);
     };
     try {
-      const attempt = { ...selected, onAccepted: () => turn.release(), onFault };
+      const attempt = { account, lease: selected.lease, onAccepted: () => turn.release(), onFault };
       const reply = await forward(this.#call, attempt, this.#scope, this.#services);
       this.#call.trace.add({ step: "answer", status: reply.status });
       this.#judgement.answered(selected, reply, startedAt, this.#scope.signal);

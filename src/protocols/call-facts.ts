@@ -13,8 +13,11 @@ export type Housekeeping = "warmup" | "suggestion";
 /** What the request path needs to know of any body. The body itself stays as the bytes the client sent. */
 export interface CallFacts {
   readonly model: string;
-  /** Where the value of the top-level `model` stands, quotes included. */
-  readonly modelRange: ByteRange;
+  /**
+   * Where the value of the top-level `model` stands, quotes included. Undefined where the body was read by its tree,
+   * which does not tell: it is small, and looked through again for the few that need to know.
+   */
+  readonly modelRange: ByteRange | undefined;
   readonly stream: boolean;
   /** 0 when absent or not a whole number. */
   readonly maxTokens: number;

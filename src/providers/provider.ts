@@ -15,8 +15,8 @@ export interface Call {
   readonly operation: Operation;
   readonly dialect: Dialect;
   readonly model: string;
-  /** Where the value of the top-level `model` stands in the body. */
-  readonly modelRange: ByteRange;
+  /** Where the value of the top-level `model` stands in the body; undefined: it has to be looked for. */
+  readonly modelRange: ByteRange | undefined;
   readonly stream: boolean;
   readonly body: Uint8Array;
   readonly headers: Headers;

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Fault } from "#kernel/fault.ts";
+import { modelRangeIn } from "#protocols/anthropic/body-parts.ts";
 import { readMessages } from "#protocols/anthropic/read-messages.ts";
 import type { SessionSeed } from "#protocols/call-facts.ts";
 import { compileScanner, SCANNER_BINARY } from "#support/scanner-binary.ts";
@@ -21,9 +22,8 @@ const bytes = (text: string): Uint8Array => encoder.encode(text);
 function verdict(body: Uint8Array, seed: SessionSeed, treeBytesMax = 0): Verdict {
   try {
     const { modelRange, ...facts } = readMessages(body, seed, treeBytesMax);
-    const modelText: unknown = JSON.parse(
-      Buffer.from(body.subarray(modelRange.start, modelRange.end)).toString(),
-    );
+    const { start, end } = modelRange ?? modelRangeIn(body);
+    const modelText: unknown = JSON.parse(Buffer.from(body.subarray(start, end)).toString());
     return { ...facts, modelText };
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;

@@ -1,5 +1,5 @@
-import type { SelectedAccount } from "#accounts/select-account.ts";
 import { costOf } from "#billing/prices.ts";
+import type { Account } from "#domain/account.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import type { Funded, ParsedCall, Reply, StreamedReply } from "#gateway/call-stages.ts";
 import { readBounded } from "#gateway/read-bounded.ts";
@@ -65,7 +65,8 @@ export async function forward(
 }
 
 /** One try with one account. */
-export interface Attempt extends SelectedAccount, HeldAccount {
+export interface Attempt extends HeldAccount {
+  readonly account: Account;
   /** Called when the upstream has taken the request in. */
   readonly onAccepted: () => void;
 }

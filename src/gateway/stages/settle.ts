@@ -24,8 +24,9 @@ const UNMULTIPLIED = 1_000_000_000n;
 /** A call whose price is known. */
 type BilledCall = ParsedCall & Funded;
 
-/** How a request that got an answer ended. */
-interface Outcome extends StreamEnding {
+/** How a request ended. */
+interface Outcome {
+  readonly ending: StreamEnding;
   readonly httpStatus: number;
   readonly upstreamRequestId: string | undefined;
   readonly fault?: Fault;
@@ -43,8 +44,9 @@ export function settle(
     return;
   }
   const upstreamRequestId = shortened(reply.headers["request-id"]);
+  const httpStatus = reply.status;
   const book = (ending: StreamEnding): void =>
-    finish(call, attempts, { ...ending, httpStatus: reply.status, upstreamRequestId }, services);
+    finish(call, attempts, { ending, httpStatus, upstreamRequestId }, services);
   if (reply.kind === "stream") void reply.ended.then(book);
   else book(endingOf(reply, call.signal));
 }
@@ -66,11 +68,13 @@ export function settleFault(
 ): void {
   const isGone = fault.code === "admit.client_gone";
   const outcome: Outcome = {
-    status: isGone ? "client_gone" : "failed",
-    usage: NO_USAGE,
-    usageComplete: !isGone,
-    bytes: 0,
-    firstTokenAt: undefined,
+    ending: {
+      status: isGone ? "client_gone" : "failed",
+      usage: NO_USAGE,
+      usageComplete: !isGone,
+      bytes: 0,
+      firstTokenAt: undefined,
+    },
     httpStatus: fault.status,
     upstreamRequestId: shortened(fault.upstream?.headers.get("request-id") ?? undefined),
     fault,
@@ -106,7 +110,7 @@ function finish(call: BilledCall, attempts: AttemptLog, outcome: Outcome, servic
   const { httpStatus, fault } = outcome;
   const durationMs = clock.monotonic() - call.startedAt;
   const isBooked = call.operation === "messages";
-  const record = isBooked ? recordOf(call, attempts, { ...outcome, durationMs }) : undefined;
+  const record = isBooked ? recordOf(call, attempts, outcome, durationMs) : undefined;
   // Before the record: what is on record is counted, at every moment.
   call.hold?.settle(Number(record?.costNanos ?? 0n));
   if (record !== undefined) {
@@ -153,14 +157,24 @@ function costAt(multiplierNanos: bigint, { price, usage, listCostNanos }: ListCo
 function recordOf(
   call: BilledCall,
   attempts: AttemptLog,
-  outcome: Outcome & { readonly durationMs: number },
+  { ending, httpStatus, upstreamRequestId, fault }: Outcome,
+  durationMs: number,
 ): UsageRecord {
   const { principal, model } = call;
   const { group } = principal;
-  const { usage, firstTokenAt } = outcome;
+  const { status, usage, usageComplete, firstTokenAt } = ending;
+  const { costNanos, listCostNanos, accountCostNanos } = costsOf(call, attempts, usage);
+  // Field by field: a record is made for every request, and copying objects into it costs more than naming them.
   return {
-    ...usage,
-    ...costsOf(call, attempts, usage),
+    inputTokens: usage.inputTokens,
+    outputTokens: usage.outputTokens,
+    cacheCreationTokens: usage.cacheCreationTokens,
+    cacheCreation5mTokens: usage.cacheCreation5mTokens,
+    cacheCreation1hTokens: usage.cacheCreation1hTokens,
+    cacheReadTokens: usage.cacheReadTokens,
+    costNanos,
+    listCostNanos,
+    accountCostNanos,
     requestId: call.requestId,
     userId: principal.userId,
     apiKeyId: principal.apiKeyId,
@@ -168,14 +182,15 @@ function recordOf(
     accountId: attempts.lastAccount?.id,
     model,
     upstreamModel: mappedModel(attempts.lastAccount?.modelMapping, model) ?? model,
-    upstreamRequestId: outcome.upstreamRequestId,
+    upstreamRequestId,
     subscriptionId: call.subscriptionId,
-    attemptsDetail: attemptRecords(attempts, outcome),
-    status: outcome.status,
-    httpStatus: outcome.status === "client_gone" ? 499 : outcome.httpStatus,
+    attemptsDetail:
+      fault === undefined ? attemptRecords(attempts, ending, durationMs, httpStatus) : attempts.failed,
+    status,
+    httpStatus: status === "client_gone" ? 499 : httpStatus,
     stream: call.stream,
-    usageComplete: outcome.usageComplete,
-    durationMs: Math.round(outcome.durationMs),
+    usageComplete,
+    durationMs: Math.round(durationMs),
     firstTokenMs: firstTokenAt === undefined ? undefined : Math.round(firstTokenAt - call.startedAt),
     attempts: attempts.count,
     createdAtMs: call.arrivedAtMs,

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { assert } from "#kernel/assert.ts";
 import { Fault } from "#kernel/fault.ts";
 import { type ByteRange, findField, TooDeep } from "#kernel/json-scan.ts";
 import {
@@ -12,6 +13,8 @@ import type { CallFacts } from "#protocols/call-facts.ts";
 import { ExcerptMessage, excerptOfSystem } from "./excerpt.ts";
 import { asRecord, type JsonRecord } from "./usage.ts";
 
+/** Of `[` (0x5b) and `{` (0x7b), what they have in common. */
+const OPENING = 0x5b;
 const TOOL_RESULT_TYPES: readonly unknown[] = ["tool_result", "tool_use_result"];
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -20,7 +23,7 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export interface BodyParts {
   /** The value of a top-level field; undefined when there is none. */
   readonly read: (field: BodyField) => unknown;
-  /** Where the value of `model` stands. */
+  /** Where the value of `model` stands; undefined when there is none, or nobody has looked. */
   readonly modelRange: ByteRange | undefined;
   readonly shape: CallFacts["messages"];
   readonly system: unknown;
@@ -51,11 +54,19 @@ export function partsByScan(body: Uint8Array): BodyParts {
  * @throws Fault `parse.json_invalid`, `parse.field_invalid`.
  */
 export function partsByTree(body: Uint8Array): BodyParts {
-  const modelRange = rangeOfModel(body);
+  // No tree is built of a text that nests without end.
+  if (openings(body) > DEPTH_MAX) rangeOfModel(body);
   const tree = treeOf(body);
   const messages = Array.isArray(tree["messages"]) ? tree["messages"] : [];
   const { system } = tree;
-  return { read: (field) => tree[field], modelRange, shape: shapeOf(messages), system, messages };
+  return { read: (field) => tree[field], modelRange: undefined, shape: shapeOf(messages), system, messages };
+}
+
+/** Where the value of the top-level `model` stands in a body that was read and has one. */
+export function modelRangeIn(body: Uint8Array): ByteRange {
+  const range = rangeOfModel(body);
+  assert(range, "the body names a model");
+  return range;
 }
 
 /** A fault that says which field is wrong, and how, in the words of the Messages API. */
@@ -83,6 +94,14 @@ function rangeOfModel(body: Uint8Array): ByteRange | undefined {
     if (!(thrown instanceof TooDeep)) throw thrown;
     throw tooDeep(thrown);
   }
+}
+
+/** How often an object or an array may begin here: those within strings are counted too, so that a glance will do. */
+function openings(body: Uint8Array): number {
+  let count = 0;
+  // An opening bracket and an opening brace differ in one bit.
+  for (const byte of body) if ((byte & ~0x20) === OPENING) count++;
+  return count;
 }
 
 function treeOf(body: Uint8Array): JsonRecord {

@@ -80,7 +80,7 @@ export class MessageMeter implements StreamMeter {
 
   push(chunk: Uint8Array): void {
     let start = 0;
-    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
+    for (let end = lineEnd(chunk, 0); end !== -1; end = lineEnd(chunk, start)) {
       this.#line(chunk, start, end);
       start = end + 1;
     }
@@ -148,6 +148,8 @@ export class MessageMeter implements StreamMeter {
   }
 
   #read(event: string, data: string, dataBytes: number): void {
+    // Nothing in it is of interest but that it is there.
+    if (event === "message_stop") return;
     const content = parsed(data);
     const type = event === "" ? textOf(content["type"]) : event;
     if (event === "") this.#pass(type, dataBytes);
@@ -163,11 +165,19 @@ export class MessageMeter implements StreamMeter {
   }
 }
 
+/** Where the line that begins here ends; -1 when it does not. Every third line is blank, which is seen at once. */
+function lineEnd(chunk: Uint8Array, start: number): number {
+  return chunk[start] === LF ? start : chunk.indexOf(LF, start);
+}
+
 /** The name in these bytes, if it is one of those that are known; one space may stand before it. */
 function knownEvent(line: Uint8Array, start: number, end: number): string | undefined {
   const from = line[start] === SPACE ? start + 1 : start;
-  const known = KNOWN_EVENTS.find(({ bytes }) => bytes.length === end - from && standsAt(line, from, bytes));
-  return known?.name;
+  // A loop, and no closure: it runs for each event of every stream.
+  for (const { name, bytes } of KNOWN_EVENTS) {
+    if (bytes.length === end - from && standsAt(line, from, bytes)) return name;
+  }
+  return undefined;
 }
 
 function standsAt(line: Uint8Array, from: number, bytes: Uint8Array): boolean {

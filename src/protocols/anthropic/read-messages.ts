@@ -34,7 +34,6 @@ export function readMessages(
     throw invalidField("stream: Input should be a valid boolean");
   }
   const model = readModel(read("model"));
-  if (modelRange === undefined) throw new Fault("parse.model_missing");
   const maxTokens = read("max_tokens");
   const metadataUserId = userIdOf(read("metadata"));
   return {

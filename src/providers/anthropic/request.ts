@@ -4,6 +4,7 @@ import type { UpstreamRequest } from "#domain/upstream-request.ts";
 import { recordOf } from "#kernel/headers.ts";
 import { splice } from "#kernel/json-scan.ts";
 import { PRODUCT } from "#kernel/product.ts";
+import { modelRangeIn } from "#protocols/anthropic/body-parts.ts";
 import type { Call, Operation } from "#providers/provider.ts";
 
 /** Source: https://platform.claude.com/docs/en/api/overview */
@@ -43,7 +44,8 @@ export function buildRequest(call: Call, account: Account): UpstreamRequest {
 
 function bodyFor({ body, model, modelRange }: Call, { modelMapping }: Account): Uint8Array {
   const sent = mappedModel(modelMapping, model) ?? model;
-  return sent === model ? body : splice(body, modelRange, new TextEncoder().encode(JSON.stringify(sent)));
+  if (sent === model) return body;
+  return splice(body, modelRange ?? modelRangeIn(body), new TextEncoder().encode(JSON.stringify(sent)));
 }
 
 function requestHeaders(client: Headers, credential: string): Record<string, string> {
