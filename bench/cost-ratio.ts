@@ -1,6 +1,6 @@
 import type { BenchRun } from "./bench-run.ts";
 import { type Contestant, type Lab, openLab, targetOf } from "./lab.ts";
-import { watchOthers } from "./machine.ts";
+import { watchMachine } from "./machine.ts";
 import { cpuMicros, threadMicros } from "./processes.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Spread, spreadOf, type Table } from "./table.ts";
@@ -21,7 +21,7 @@ export interface RoundCost {
  */
 export async function costRatios({ options, say, report }: BenchRun): Promise<void> {
   const lab = await openLab(options);
-  const others = watchOthers();
+  const machine = watchMachine();
   const rows: Table["rows"][number][] = [];
   const threads: Table[] = [];
   try {
@@ -54,9 +54,7 @@ export async function costRatios({ options, say, report }: BenchRun): Promise<vo
       { name: "accepting thread", digits: 2 },
     ],
     rows,
-    notes: [
-      `Median and range of ${options.rounds} interleaved rounds; others used ${(others() * 100).toFixed(1)} % of the machine.`,
-    ],
+    notes: [`Median and range of ${options.rounds} interleaved rounds; ${machine()}.`],
   });
   for (const table of threads) report(table);
 }

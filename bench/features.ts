@@ -1,7 +1,7 @@
 import type { BenchRun } from "./bench-run.ts";
 import { interleaved, ratioOf } from "./cost-ratio.ts";
 import { type LabVariant, openLab } from "./lab.ts";
-import { watchOthers } from "./machine.ts";
+import { watchMachine } from "./machine.ts";
 import { spreadOf } from "./table.ts";
 
 /** The gateway with everything on, and with one thing changed. */
@@ -30,7 +30,7 @@ export async function features({ options, say, report }: BenchRun): Promise<void
     for (const variant of variants) contestants.push(await lab.startSluice(variant));
     for (const scenario of options.scenarios) {
       say(`${scenario.name}: ${variants.length} variants, ${options.rounds} rounds`);
-      const others = watchOthers();
+      const machine = watchMachine();
       const [bare = [], ...costs] = await interleaved({ lab, scenario, ...options }, contestants);
       const [complete = []] = costs;
       report({
@@ -54,7 +54,7 @@ export async function features({ options, say, report }: BenchRun): Promise<void
             ],
           };
         }),
-        notes: [`Others used ${(others() * 100).toFixed(1)} % of the machine.`],
+        notes: [`Median and range of ${options.rounds} interleaved rounds; ${machine()}.`],
       });
     }
   } finally {

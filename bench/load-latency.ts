@@ -2,7 +2,7 @@ import type { BenchRun } from "./bench-run.ts";
 import { findKnee } from "./knee.ts";
 import { type Contestant, type Lab, openLab, targetOf } from "./lab.ts";
 import type { JobResult } from "./load/jobs.ts";
-import { watchOthers } from "./machine.ts";
+import { watchMachine } from "./machine.ts";
 import { percentiles } from "./percentiles.ts";
 import { cpuMicros, residentBytes } from "./processes.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -29,7 +29,7 @@ export async function loadLatency(run: BenchRun): Promise<void> {
     for (const scenario of options.scenarios) {
       for (const contestant of [lab.direct, bare, sluice]) await warmUp(lab, contestant, scenario);
       const knee = await findKnee(run, lab, targetOf(sluice, scenario));
-      const others = watchOthers();
+      const machine = watchMachine();
       const levels: Level[] = [];
       for (const share of KNEE_SHARES) {
         say(`${scenario.name}: ${Math.round(knee * share)} requests per second`);
@@ -39,7 +39,7 @@ export async function loadLatency(run: BenchRun): Promise<void> {
         });
       }
       const notes = [
-        `Sluice's knee: ${Math.round(knee)} requests per second on ${options.threads} HTTP thread${options.threads === 1 ? "" : "s"}; ${options.arrivals === "poisson" ? "Poisson" : "evenly spaced"} arrivals, ${options.rounds} interleaved rounds of ${options.seconds} s; from the intended arrival. Others used ${(others() * 100).toFixed(1)} % of the machine; Sluice resident ${Math.round(residentBytes(sluice.sluice.pid) / BYTES_PER_MB)} MB.`,
+        `Sluice's knee: ${Math.round(knee)} requests per second on ${options.threads} HTTP thread${options.threads === 1 ? "" : "s"}; ${options.arrivals === "poisson" ? "Poisson" : "evenly spaced"} arrivals, ${options.rounds} interleaved rounds of ${options.seconds} s; from the intended arrival; ${machine()}; Sluice resident ${Math.round(residentBytes(sluice.sluice.pid) / BYTES_PER_MB)} MB.`,
       ];
       report(addedTable(scenario, levels, notes));
       report(absoluteTable(scenario, levels));

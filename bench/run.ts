@@ -3,6 +3,7 @@ import { clusterNodes } from "./cluster.ts";
 import { costRatios } from "./cost-ratio.ts";
 import { writeDocument } from "./document.ts";
 import { features } from "./features.ts";
+import { floor } from "./floor.ts";
 import { generatorCheck } from "./generator-check.ts";
 import { growth } from "./growth.ts";
 import { handOff } from "./hand-off.ts";
@@ -34,6 +35,7 @@ const BENCHMARKS: Readonly<
   micro: { about: "parts of the request path on their own", run: microBenchmarks, isUsual: true },
   cost: { about: "CPU per request against the bare pass-through", run: costRatios, isUsual: true },
   load: { about: "added latency under arrivals by schedule", run: loadLatency, isUsual: true },
+  floor: { about: "what a gateway's work costs at the least, one thing more in each row", run: floor },
   generator: { about: "what the load generator can bear", run: generatorCheck },
   features: { about: "what each feature costs", run: features },
   growth: { about: "what a request costs by how much there is of everything", run: growth },

@@ -15,6 +15,7 @@ import { RecentTraces } from "#gateway/recent-traces.ts";
 import type { GatewayLimits, GatewayServices } from "#gateway/services.ts";
 import { Authenticator } from "#identity/authenticate-key.ts";
 import { systemClock } from "#kernel/clock.ts";
+import { Cohorts } from "#kernel/cohorts.ts";
 import type { Log } from "#kernel/log.ts";
 import { Secret } from "#kernel/secret.ts";
 import { StallWatch } from "#kernel/stall-watch.ts";
@@ -83,6 +84,7 @@ export async function composeHttpThread(init: HttpThreadInit, main: Link<MainThr
     gateway: {
       services,
       bodyLimits: { bytesMax: config.bodyBytesMax, readMs: config.bodyReadSeconds * 1_000 },
+      arrivals: new Cohorts(),
       trustedProxies: readAddressSet(config.trustedProxies),
       isDraining: () => rooms.state.isDraining,
     },

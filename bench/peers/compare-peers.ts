@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { BenchRun } from "../bench-run.ts";
 import { interleaved, type RoundCost } from "../cost-ratio.ts";
 import { CLIENT_HEADERS, type Contestant, type Lab, openLab, targetOf } from "../lab.ts";
-import { watchOthers } from "../machine.ts";
+import { watchMachine } from "../machine.ts";
 import { pinsFor } from "../pins.ts";
 import { residentBytes, serve } from "../processes.ts";
 import type { Scenario } from "../scenarios.ts";
@@ -34,9 +34,9 @@ export async function comparePeers(run: BenchRun): Promise<void> {
         else say(`${contestant.name} does not serve ${scenario.name}: ${problem}`);
       }
       say(`${scenario.name}: ${able.map(({ name }) => name).join(", ")}; ${options.rounds} rounds`);
-      const others = watchOthers();
+      const machine = watchMachine();
       const costs = await interleaved({ lab, scenario, ...options }, able);
-      report(tableOf(scenario, able, costs, others()));
+      report(tableOf(scenario, able, costs, machine()));
     }
   } finally {
     await lab.stop();
@@ -136,7 +136,7 @@ function tableOf(
   { id, name }: Scenario,
   contestants: readonly Contestant[],
   costs: readonly (readonly RoundCost[])[],
-  others: number,
+  taken: string,
 ): Table {
   const sluiceAt = contestants.findIndex((contestant) => contestant.name === "Sluice");
   const sluice = costs[sluiceAt] ?? [];
@@ -164,9 +164,7 @@ function tableOf(
         ],
       };
     }),
-    notes: [
-      `Per CPU second, so that it does not matter how many threads each uses. Others used ${(others * 100).toFixed(1)} % of the machine.`,
-    ],
+    notes: [`Per CPU second, so that it does not matter how many threads each uses. Meanwhile ${taken}.`],
   };
 }
 

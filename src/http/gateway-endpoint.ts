@@ -2,6 +2,7 @@ import type { Server } from "bun";
 import type { AddressSet } from "#config/cidr.ts";
 import { relay } from "#gateway/pipeline.ts";
 import type { GatewayServices } from "#gateway/services.ts";
+import type { Cohorts } from "#kernel/cohorts.ts";
 import { newRequestId } from "#kernel/random.ts";
 import type { Operation } from "#providers/provider.ts";
 import { clientAddress } from "./client-address.ts";
@@ -11,6 +12,8 @@ import { type BodyLimits, readBody } from "./inbound.ts";
 export interface GatewayEndpointOptions {
   readonly services: GatewayServices;
   readonly bodyLimits: BodyLimits;
+  /** Requests whose bodies are there go on together. */
+  readonly arrivals: Cohorts;
   readonly trustedProxies: AddressSet;
   /** True once the process is shutting down: connections are not kept. */
   readonly isDraining: () => boolean;
@@ -26,7 +29,7 @@ export const KEEP_ALIVE_SECONDS = 30;
 export async function handleGateway(
   { request, server }: { readonly request: Request; readonly server: RequestServer },
   operation: Operation,
-  { services, bodyLimits, trustedProxies, isDraining }: GatewayEndpointOptions,
+  { services, bodyLimits, arrivals, trustedProxies, isDraining }: GatewayEndpointOptions,
 ): Promise<Response> {
   // Bun would cut an answer that is silent for the idle time; every wait on this path has a limit of its own.
   server?.timeout(request, 0);
@@ -42,10 +45,13 @@ export async function handleGateway(
       clientAddress: clientAddress(server?.requestIP(request)?.address, request.headers, trustedProxies),
       arrivedAtMs: services.clock.now(),
       startedAt: services.clock.monotonic(),
-      readBody: () =>
-        readBody(request, bodyLimits, services.stallWatch, () => {
+      readBody: async () => {
+        const body = await readBody(request, bodyLimits, services.stallWatch, () => {
           isGivenUp = true;
-        }),
+        });
+        await arrivals.join();
+        return body;
+      },
       // The lifted limit stays with the connection after the answer and would keep it open for ever.
       onEnd: () => server?.timeout(request, KEEP_ALIVE_SECONDS),
     },

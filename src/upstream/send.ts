@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { Send, UpstreamRequest } from "#domain/upstream-request.ts";
 import { type Clock, systemClock } from "#kernel/clock.ts";
+import { Cohorts } from "#kernel/cohorts.ts";
 import { Fault } from "#kernel/fault.ts";
 import { createAddressPolicy } from "./address-policy.ts";
 import { type BaseUrlVerdict, checkBaseUrl } from "./base-url.ts";
@@ -88,6 +89,7 @@ class GuardedClient {
   readonly #trustedOrigins: ReadonlySet<string>;
   readonly #ca: string | undefined;
   readonly #destinations = new Destinations();
+  readonly #answered = new Cohorts();
   /**
    * One pool for all hosts: Bun shares a TLS connection only between requests with the same `serverName`.
    * It keeps 60 such contexts at once; with more TLS hosts than that in turn, connections are not reused.
@@ -130,7 +132,9 @@ class GuardedClient {
     let unreached: UnsentFault | undefined;
     for (const address of addresses.slice(0, ADDRESSES_TRIED_MAX)) {
       try {
-        return describeDecoded(await fetch(destination.at(address), init));
+        const response = await fetch(destination.at(address), init);
+        await this.#answered.join();
+        return describeDecoded(response);
       } catch (thrown) {
         unreached = this.#afterFailure(thrown, address, destination, signal);
       }

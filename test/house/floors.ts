@@ -18,7 +18,7 @@ export const WINGS: readonly string[] = ["providers", "coordination", "storage/e
 
 /** Which rooms may touch the world through which package. */
 export const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
-  elysia: ["src/http", "src/app.ts"],
+  elysia: ["src/http", "src/app.ts", "bench/floor"],
   "@elysiajs/swagger": ["src/http", "src/app.ts"],
   "swagger-ui-dist": ["src/http"],
   "drizzle-orm": ["src/storage"],
@@ -26,7 +26,7 @@ export const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
   "@electric-sql/pglite": ["src/storage/engines"],
   ioredis: ["src/coordination/redis"],
   "@pydantic/genai-prices": ["src/billing"],
-  "prom-client": ["src/gateway/metrics.ts", "src/process-metrics.ts"],
+  "prom-client": ["src/gateway/metrics.ts", "src/process-metrics.ts", "bench/floor"],
   "drizzle-kit": ["drizzle"],
   tinybench: ["bench"],
   assemblyscript: ["test/support"],

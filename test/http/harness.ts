@@ -7,6 +7,7 @@ import { RecentTraces } from "#gateway/recent-traces.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import type { AdminOptions } from "#http/admin/admin-options.ts";
 import { systemClock } from "#kernel/clock.ts";
+import { Cohorts } from "#kernel/cohorts.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Log } from "#kernel/log.ts";
 import { Secret } from "#kernel/secret.ts";
@@ -110,6 +111,7 @@ export function appOver(storage: Storage): TestApp {
     gateway: {
       services: refusingServices(log),
       bodyLimits: { bytesMax: 1_000, readMs: 1_000 },
+      arrivals: new Cohorts(),
       trustedProxies: { isEmpty: true, has: () => false },
       isDraining: () => false,
     },
