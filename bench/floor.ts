@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { BenchRun } from "./bench-run.ts";
 import { interleaved, ratioOf } from "./cost-ratio.ts";
-import { STEPS } from "./floor/steps.ts";
+import { FLOOR_DIR, STEPS } from "./floor/steps.ts";
 import { type Contestant, type Lab, openLab } from "./lab.ts";
 import { watchMachine } from "./machine.ts";
 import type { Options } from "./options.ts";
@@ -16,7 +19,9 @@ export async function floor({ options, say, report }: BenchRun): Promise<void> {
   const lab = await openLab(options);
   try {
     const contestants = [await lab.startBare()];
-    for (const { id, name } of STEPS) contestants.push(await startStep(lab, options, id, name));
+    const dir = mkdtempSync(join(tmpdir(), "sluice-bench-floor-"));
+    lab.keep({ stop: async () => rmSync(dir, { recursive: true, force: true }) });
+    for (const step of STEPS) contestants.push(await startStep(lab, options, step, dir));
     contestants.push(await lab.startSluice());
     for (const scenario of options.scenarios) {
       say(`${scenario.name}: ${contestants.length} programs, ${options.rounds} rounds`);
@@ -43,12 +48,17 @@ export async function floor({ options, say, report }: BenchRun): Promise<void> {
   }
 }
 
-async function startStep(lab: Lab, options: Options, id: string, name: string): Promise<Contestant> {
+async function startStep(
+  lab: Lab,
+  options: Options,
+  { id, name }: (typeof STEPS)[number],
+  dir: string,
+): Promise<Contestant> {
   const program = await serve({
     name,
     args: ["bench/floor/step-process.ts", id, lab.upstream.url],
     pin: pinsFor(options).subject,
-    env: lab.env,
+    env: { ...lab.env, [FLOOR_DIR]: dir },
     urlIn: /"url":"([^"]+)"/,
   });
   lab.keep(program);

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { openSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Elysia } from "elysia";
 import { Histogram, Registry } from "prom-client";
 import { MessageMeter } from "#protocols/anthropic/message-meter.ts";
 import { readUsage } from "#protocols/anthropic/usage.ts";
-import { FLOOR_STEP, FLOOR_UPSTREAM, includesStep, type StepId } from "./steps.ts";
+import { FLOOR_DIR, FLOOR_STEP, FLOOR_UPSTREAM, includesStep, type StepId } from "./steps.ts";
 
 /**
  * The least that a gateway could do, up to one step: what each of them stands for in one plain statement or two,
@@ -33,10 +33,9 @@ const SENT_BACK: ReadonlySet<string> = new Set(["content-type", "request-id"]);
 const PASSED_ON = ["accept", "anthropic-beta", "anthropic-version", "content-type", "user-agent"];
 const ADDED = { "x-api-key": "bench", "accept-encoding": "identity" };
 
-const dir = mkdtempSync(join(tmpdir(), "sluice-bench-floor-"));
-process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
-const journalFile = openSync(join(dir, "journal"), "w");
-const logFile = openSync(join(dir, "log"), "w");
+const dir = process.env[FLOOR_DIR] ?? tmpdir();
+const journalFile = openSync(join(dir, `${stands}.journal`), "w");
+const logFile = openSync(join(dir, `${stands}.log`), "w");
 const callers = new Map<string, { readonly id: number }>();
 const slots = new Int32Array(new SharedArrayBuffer(8));
 const durations = new Histogram({ name: "d", help: "d", buckets: BUCKETS, registers: [new Registry()] });

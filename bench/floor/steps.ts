@@ -16,6 +16,8 @@ export type StepId = (typeof STEPS)[number]["id"];
 /** What the floor's threads are told, in their environment. */
 export const FLOOR_STEP = "BENCH_FLOOR_STEP";
 export const FLOOR_UPSTREAM = "BENCH_FLOOR_UPSTREAM";
+/** A folder that their files go into; whoever has made it removes it. */
+export const FLOOR_DIR = "BENCH_FLOOR_DIR";
 
 /** Whether a server that stands on one step does what another one stands for. */
 export function includesStep(stands: string | undefined, step: StepId): boolean {

@@ -99,8 +99,10 @@ function rangeOfModel(body: Uint8Array): ByteRange | undefined {
 /** How often an object or an array may begin here: those within strings are counted too, so that a glance will do. */
 function openings(body: Uint8Array): number {
   let count = 0;
-  // An opening bracket and an opening brace differ in one bit.
-  for (const byte of body) if ((byte & ~0x20) === OPENING) count++;
+  for (let at = 0; at < body.length; at++) {
+    // An opening bracket and an opening brace differ in one bit.
+    if (((body[at] ?? 0) & ~0x20) === OPENING) count++;
+  }
   return count;
 }
 
