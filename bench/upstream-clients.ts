@@ -11,6 +11,8 @@ const REPLAY = "bench/load/upstream.ts";
 
 /** Who is asked by what; the upstream is not measured. */
 const ROWS = [
+  { name: "our own, plain", client: "own", upstream: REPLAY, isTls: false },
+  { name: "our own, TLS", client: "own", upstream: REPLAY, isTls: true },
   { name: "`fetch`, plain", client: "fetch", upstream: REPLAY, isTls: false },
   { name: "`fetch`, TLS", client: "fetch", upstream: REPLAY, isTls: true },
   {
@@ -23,7 +25,7 @@ const ROWS = [
   { name: "`node:https` with an agent, TLS", client: "node", upstream: REPLAY, isTls: true },
 ] as const;
 
-/** What the HTTP clients of the runtime cost, by how many requests are under way. */
+/** What the HTTP clients of the runtime and our own cost, by how many requests are under way. */
 export async function upstreamClients({ options, say, report }: BenchRun): Promise<void> {
   const pins = pinsFor(options);
   const certificate = makeCertificate();
@@ -51,14 +53,14 @@ export async function upstreamClients({ options, say, report }: BenchRun): Promi
   }
   report({
     id: "upstream-clients",
-    title: "CPU per request of the runtime's HTTP clients, by requests under way",
+    title: "CPU per request of HTTP clients, by requests under way",
     columns: CONNECTIONS.map((connections) => ({ name: connections.toLocaleString("en"), unit: "µs" })),
     rows: ROWS.map(({ name }, row) => ({
       name,
       cells: CONNECTIONS.map((_, place): Spread => spreadOf(costs[row]?.[place] ?? [])),
     })),
     notes: [
-      "Small JSON, each request with a signal, each answer read to its end; of the client's process alone.",
+      "Small JSON, each request can be called off, each answer read to its end; of the client's process alone.",
     ],
   });
 }

@@ -1,4 +1,4 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { dlopen, FFIType } from "bun:ffi";
 import { readdirSync, readFileSync } from "node:fs";
 import { C_LIBRARY } from "./c-library.ts";
 
@@ -7,22 +7,18 @@ import { C_LIBRARY } from "./c-library.ts";
  * collector's are not among them: while they mark, requests stand still.
  */
 const BACKGROUND_NAMES = ["JITWorker", "JSCWarmUp", "mi-scavenger"] as const;
-/** The thread of the upstream client. */
-const CLIENT_NAME = "HTTP Client";
 /** How much nicer than the others a thread is that nobody waits for, of 19. */
 const BACKGROUND_NICE = 10;
-/** Values of Linux: `PRIO_PROCESS`, which here means one thread, and `SCHED_BATCH`. */
+/** Linux's `PRIO_PROCESS`, which here means one thread. */
 const PRIO_PROCESS = 0;
-const SCHED_BATCH = 3;
 /** How often new threads are looked for, in milliseconds. The runtime ends idle ones and starts others. */
 const LOOK_MS = 1_000;
 const TASKS = "/proc/self/task";
 
 /**
  * Ranks the runtime's own threads behind those that serve, so that they do not hold up requests where there are no
- * more processors than busy threads: compiling and giving memory back yield to everything else, and the upstream
- * client, which is woken by each request, does not interrupt whoever woke it. Linux only; elsewhere, or where it is
- * not allowed, everything stays as it is. Returns what ends it.
+ * more processors than busy threads: compiling and giving memory back yield to everything else. Linux only;
+ * elsewhere, or where it is not allowed, everything stays as it is. Returns what ends it.
  */
 export function rankThreads(): () => void {
   const rank = process.platform === "linux" ? openRanks() : undefined;
@@ -41,14 +37,10 @@ function openRanks(): ((thread: number, name: string) => void) | undefined {
   try {
     const { symbols } = dlopen(C_LIBRARY, {
       setpriority: { args: [FFIType.int, FFIType.u32, FFIType.int], returns: FFIType.int },
-      sched_setscheduler: { args: [FFIType.int, FFIType.int, FFIType.ptr], returns: FFIType.int },
     });
-    const noPriority = new Int32Array(1);
     return (thread, name) => {
       if (BACKGROUND_NAMES.some((known) => name.startsWith(known))) {
         symbols.setpriority(PRIO_PROCESS, thread, BACKGROUND_NICE);
-      } else if (name.startsWith(CLIENT_NAME)) {
-        symbols.sched_setscheduler(thread, SCHED_BATCH, ptr(noPriority));
       }
     };
   } catch {

@@ -1,6 +1,8 @@
 import http from "node:http";
 import https from "node:https";
 import { parseArgs } from "node:util";
+import { Cancellation } from "#kernel/cancellation.ts";
+import { openUpstream } from "#upstream/send.ts";
 
 /**
  * One HTTP client in a process of its own: sends requests, so many at a time, and prints what each has cost. Every
@@ -32,7 +34,19 @@ const CLIENTS: Readonly<Record<string, () => Promise<void>>> = {
   fetch: () => viaFetch(),
   "fetch-http2": () => viaFetch({ protocol: "http2" }),
   node: () => viaNode(),
+  own: () => viaOwn(),
 };
+
+const upstream = openUpstream({ allowPrivate: true, trustedOrigins: [] });
+const bytes = new TextEncoder().encode(body);
+const ANSWER_BYTES_MAX = 1_048_576;
+
+async function viaOwn(): Promise<void> {
+  const asked = { method: "POST", url: values.url, headers, body: bytes } as const;
+  const answer = await upstream.send(asked, new Cancellation());
+  await answer.bytes(ANSWER_BYTES_MAX);
+  if (answer.status !== 200) throw new Error(`status ${answer.status}`);
+}
 
 async function viaFetch(extra: object = {}): Promise<void> {
   const { signal } = new AbortController();

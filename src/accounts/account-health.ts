@@ -10,7 +10,6 @@ import type { RuntimeSettings } from "#domain/settings.ts";
 import type { Clock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
-import { recordOf } from "#kernel/headers.ts";
 import { NO_LIMITS, type RateLimits } from "#providers/provider.ts";
 import { providerFor } from "#providers/registry.ts";
 import { forgetStrikesMs, minutesUntilMs } from "./cooldown.ts";
@@ -220,7 +219,7 @@ function told(fault: Fault, { requestId }: RequestMark): Pick<AccountEvent, "sta
 /** The limits of an answer that refuses for them. */
 function limitsOf({ platform }: Account, { code, upstream }: Fault, nowMs: number): RateLimits {
   if (upstream === undefined || code !== "upstream.rate_limited") return NO_LIMITS;
-  return providerFor(platform)?.readLimits(recordOf(upstream.headers), nowMs) ?? NO_LIMITS;
+  return providerFor(platform)?.readLimits(upstream.headers, nowMs) ?? NO_LIMITS;
 }
 
 /** A refusal that comes while the account rests was under way before, and is no new one. */

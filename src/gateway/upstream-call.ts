@@ -1,3 +1,4 @@
+import { Cancellation } from "#kernel/cancellation.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
 import type { Lease } from "#kernel/lease.ts";
@@ -12,11 +13,12 @@ export interface HeldAccount {
 }
 
 /**
- * One exchange with an upstream, from before it is sent until its last byte: its abort signal, its time
+ * One exchange with an upstream, from before it is sent until its last byte: whether it is still wanted, its time
  * limit, and the account's slot, which stays taken for as long as the upstream works on it.
  */
 export class UpstreamCall implements StallListener {
-  readonly #abort = new AbortController();
+  /** Its reason is a {@link Fault}. */
+  readonly cancellation = new Cancellation();
   readonly #watch: Watch;
   readonly #lease: Lease;
   readonly #scope: RequestScope;
@@ -32,11 +34,6 @@ export class UpstreamCall implements StallListener {
     this.#watch = stallWatch.watch(this);
     scope.onClientGone = this.#onClientGone;
     if (scope.signal.aborted) this.cancel("admit.client_gone");
-  }
-
-  /** Aborts with a {@link Fault} as its reason. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
   }
 
   /** Something must come from the upstream within this time, or the call is cancelled with this fault. */
@@ -67,16 +64,17 @@ export class UpstreamCall implements StallListener {
 
   /** Breaks the exchange off. */
   cancel(code: FaultCode): void {
-    if (!this.#abort.signal.aborted) this.#abort.abort(new Fault(code));
+    if (!this.cancellation.isCancelled) this.cancellation.cancel(new Fault(code));
   }
 
   /**
    * The exchange has failed before its answer began. What that means for the account is said before its slot is
-   * given back, so that whoever gets the slot knows.
+   * given back, so that whoever gets the slot knows. Nothing more of the answer is wanted.
    */
   fail(fault: Fault): void {
     if (!this.#isOver) this.#onFault(fault);
     this.finish();
+    this.cancellation.cancel(fault);
   }
 
   /** The exchange is over: gives the account's slot back. Safe to call any number of times. */
@@ -90,7 +88,7 @@ export class UpstreamCall implements StallListener {
   /** What went wrong, given what was thrown while reading: our own reason when we broke it off. */
   faultOf(thrown: unknown): Fault {
     if (thrown instanceof Fault) return thrown;
-    const reason: unknown = this.#abort.signal.reason;
+    const { reason } = this.cancellation;
     if (reason instanceof Fault) return reason;
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "unknown";
     return new Fault("upstream.broken", { internal: `upstream broke off (${code})`, cause: thrown });

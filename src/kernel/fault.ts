@@ -1,4 +1,5 @@
 import { FAULTS, type FaultCode, type FaultSource, type RetryVerdict } from "./fault-codes.ts";
+import type { HeaderRecord } from "./headers.ts";
 
 /** An upstream's own answer, kept so that it can be relayed byte for byte. */
 export interface RelayedAnswer {
@@ -13,7 +14,7 @@ const UPSTREAM_BODY_BYTES_MAX = 65_536;
 /** An upstream's error answer, for those who judge what it says about the account. Clients never see it so. */
 export interface UpstreamAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: HeaderRecord;
   readonly body: Uint8Array;
 }
 

@@ -1,21 +1,16 @@
-import { isIP } from "node:net";
-import type { Send, UpstreamRequest } from "#domain/upstream-request.ts";
+import type { OpenAnswer, Send, UpstreamRequest } from "#domain/upstream-request.ts";
+import { type Cancellation, untilCancelled } from "#kernel/cancellation.ts";
 import { type Clock, systemClock } from "#kernel/clock.ts";
 import { Cohorts } from "#kernel/cohorts.ts";
 import { Fault } from "#kernel/fault.ts";
 import { createAddressPolicy } from "./address-policy.ts";
 import { type BaseUrlVerdict, checkBaseUrl } from "./base-url.ts";
 import { readConnectionFault } from "./connection-fault.ts";
-import { describeDecoded } from "./content-coding.ts";
+import { decoded } from "./content-coding.ts";
 import { type Destination, Destinations } from "./destinations.ts";
+import { HttpClient } from "./http1/http-client.ts";
 import { type Lookup, Resolver, systemLookup } from "./resolver.ts";
 import { UnsentFault } from "./unsent-fault.ts";
-
-/**
- * How long an unused connection is kept, in seconds. Shorter than common servers keep theirs (60 s and
- * more), because a request written to a connection the server is closing cannot be repeated safely.
- */
-const IDLE_SECONDS_MAX = 20;
 
 /** Addresses of one name that are tried for one request, each only when the one before was not reached. */
 const ADDRESSES_TRIED_MAX = 3;
@@ -41,12 +36,12 @@ export interface Upstream {
    *
    * Repeats nothing but a request that was certainly not sent, on the name's next address. Has no
    * time limit of its own once the name is resolved: connecting ends when the operating system gives up
-   * (about two minutes) or the signal aborts. An abort with Fault `upstream.timeout` makes the next
+   * (about two minutes) or it is cancelled. A cancellation with Fault `upstream.timeout` makes the next
    * request to that name begin with another address.
    *
    * @throws UnsentFault `upstream.forbidden_address`, `upstream.connect_failed`: the upstream did not see it.
    * @throws Fault `upstream.connect_failed`, `upstream.reset`, `upstream.invalid_answer`: it may have.
-   * @throws the signal's reason when it aborts.
+   * @throws the reason when it is cancelled.
    */
   readonly send: Send;
   /** Judges an account's base URL before it is stored; see `base-url.ts`. */
@@ -58,13 +53,11 @@ export interface Upstream {
 /** Opens the way out. Connections, resolved names and rules belong to the returned object. */
 export function openUpstream(options: UpstreamOptions): Upstream {
   const addresses = createAddressPolicy({ allowPrivate: options.allowPrivate });
-  const resolver = new Resolver({
-    lookup: options.lookup ?? systemLookup,
-    policy: addresses,
-    clock: options.clock ?? systemClock,
-  });
+  const clock = options.clock ?? systemClock;
+  const resolver = new Resolver({ lookup: options.lookup ?? systemLookup, policy: addresses, clock });
   const trustedOrigins = new Set(options.trustedOrigins);
-  const client = new GuardedClient({ resolver, trustedOrigins, ca: options.certificateAuthorities });
+  const http = new HttpClient({ ca: options.certificateAuthorities, clock });
+  const client = new GuardedClient({ resolver, trustedOrigins, http });
   const policy = {
     allowPrivate: options.allowPrivate,
     addresses,
@@ -72,7 +65,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     resolve: (hostName: string) => resolver.resolve(hostName),
   };
   return {
-    send: (request, signal) => client.send(request, signal),
+    send: (request, cancellation) => client.send(request, cancellation),
     checkBaseUrl: (text) => checkBaseUrl(text, policy),
     close: () => client.close(),
   };
@@ -81,44 +74,46 @@ export function openUpstream(options: UpstreamOptions): Upstream {
 interface GuardedClientParts {
   readonly resolver: Resolver;
   readonly trustedOrigins: ReadonlySet<string>;
-  readonly ca: string | undefined;
+  readonly http: HttpClient;
 }
 
 class GuardedClient {
   readonly #resolver: Resolver;
   readonly #trustedOrigins: ReadonlySet<string>;
-  readonly #ca: string | undefined;
+  readonly #http: HttpClient;
   readonly #destinations = new Destinations();
   readonly #answered = new Cohorts();
-  /**
-   * One pool for all hosts: Bun shares a TLS connection only between requests with the same `serverName`.
-   * It keeps 60 such contexts at once; with more TLS hosts than that in turn, connections are not reused.
-   */
-  readonly #session = new Bun.FetchSession({ proxy: false, keepAlive: { idleTimeout: IDLE_SECONDS_MAX } });
 
   constructor(parts: GuardedClientParts) {
     this.#resolver = parts.resolver;
     this.#trustedOrigins = parts.trustedOrigins;
-    this.#ca = parts.ca;
+    this.#http = parts.http;
   }
 
-  async send(request: UpstreamRequest, signal: AbortSignal): Promise<Response> {
-    signal.throwIfAborted();
+  send(request: UpstreamRequest, cancellation: Cancellation): Promise<OpenAnswer> {
     const destination = this.#destinations.of(request.url);
     if (destination === undefined) {
-      throw new UnsentFault("upstream.forbidden_address", {
-        internal: "the address is not an http or https URL",
-      });
+      const internal = "the address is not an http or https URL";
+      return Promise.reject(new UnsentFault("upstream.forbidden_address", { internal }));
     }
     const { origin, hostName } = destination;
-    if (this.#trustedOrigins.has(origin)) return await this.#reach([hostName], destination, request, signal);
-    const addresses =
-      this.#resolver.cached(hostName) ?? (await untilAborted(this.#resolver.resolve(hostName), signal));
-    return await this.#reach(addresses, destination, request, signal);
+    const known = this.#trustedOrigins.has(origin) ? [hostName] : this.#resolver.cached(hostName);
+    return known === undefined
+      ? this.#find(destination, request, cancellation)
+      : this.#reach(known, destination, request, cancellation);
   }
 
   close(): void {
-    this.#session.close();
+    this.#http.close();
+  }
+
+  async #find(
+    destination: Destination,
+    request: UpstreamRequest,
+    cancellation: Cancellation,
+  ): Promise<OpenAnswer> {
+    const addresses = await untilCancelled(this.#resolver.resolve(destination.hostName), cancellation);
+    return await this.#reach(addresses, destination, request, cancellation);
   }
 
   /** Sends to the first address that can be connected to; the others see nothing of the request. */
@@ -126,17 +121,17 @@ class GuardedClient {
     addresses: readonly string[],
     destination: Destination,
     request: UpstreamRequest,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    const init = this.#initFor(request, destination, signal);
+    cancellation: Cancellation,
+  ): Promise<OpenAnswer> {
+    cancellation.throwIfCancelled();
     let unreached: UnsentFault | undefined;
     for (const address of addresses.slice(0, ADDRESSES_TRIED_MAX)) {
       try {
-        const response = await fetch(destination.at(address), init);
+        const answer = await this.#http.send(request, destination.at(address), cancellation);
         await this.#answered.join();
-        return describeDecoded(response);
+        return decoded(answer);
       } catch (thrown) {
-        unreached = this.#afterFailure(thrown, address, destination, signal);
+        unreached = this.#afterFailure(thrown, address, destination, cancellation);
       }
     }
     const internal = `no address for ${destination.host}`;
@@ -148,10 +143,10 @@ class GuardedClient {
     thrown: unknown,
     address: string,
     { host, hostName }: Destination,
-    signal: AbortSignal,
+    cancellation: Cancellation,
   ): UnsentFault {
-    if (signal.aborted) {
-      const { reason } = signal;
+    if (cancellation.isCancelled) {
+      const { reason } = cancellation;
       const wasSilent = reason instanceof Fault && reason.code === "upstream.timeout";
       if (wasSilent) this.#resolver.demote(hostName, address);
       throw reason;
@@ -160,42 +155,5 @@ class GuardedClient {
     if (!(fault instanceof UnsentFault)) throw fault;
     this.#resolver.demote(hostName, address);
     return fault;
-  }
-
-  /** The URL names an address, so the origin goes into `Host`, and for TLS into SNI and the name check. */
-  #initFor(request: UpstreamRequest, destination: Destination, signal: AbortSignal): BunFetchRequestInit {
-    const init: BunFetchRequestInit = {
-      method: request.method,
-      headers: { ...request.headers, host: destination.host },
-      signal,
-      session: this.#session,
-      proxy: false,
-      redirect: "manual",
-      decompress: true,
-      timeout: false,
-    };
-    if (request.body !== undefined) init.body = request.body;
-    if (destination.isTls) init.tls = this.#tlsFor(destination.hostName);
-    return init;
-  }
-
-  /** A certificate for a bare address is checked against that address, which SNI cannot carry (RFC 6066 3). */
-  #tlsFor(hostName: string): BunFetchRequestInitTLS {
-    const tls: BunFetchRequestInitTLS = {};
-    if (this.#ca !== undefined) tls.ca = this.#ca;
-    if (isIP(hostName) === 0) tls.serverName = hostName;
-    return tls;
-  }
-}
-
-/** Waits for `work`, but no longer than until the signal aborts; leaves no listener behind. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

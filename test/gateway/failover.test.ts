@@ -13,8 +13,7 @@ const account = (id: number, part: Partial<FailedAccount> = {}): FailedAccount =
   ...part,
   id: id as AccountId,
 });
-const answered = (status: number) =>
-  anthropic.readFault({ status, headers: new Headers(), body: new Uint8Array() });
+const answered = (status: number) => anthropic.readFault({ status, headers: {}, body: new Uint8Array() });
 
 const STREAM = { platform: "anthropic", stream: true } as const;
 const PASSING = answered(503);
@@ -141,7 +140,7 @@ test("an account that names a later time is not asked again before it", () => {
   const failover = new Failover(DEFAULT_SETTINGS, STREAM);
   const later = anthropic.readFault({
     status: 529,
-    headers: new Headers({ "retry-after": "30" }),
+    headers: { "retry-after": "30" },
     body: new Uint8Array(),
   });
   expect(failover.after(later, account(1, { isOnly: true })).kind).toBe("switch");

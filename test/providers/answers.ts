@@ -5,7 +5,7 @@ export function answer(status: number, body: object | string = "", headers: obje
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return {
     status,
-    headers: new Headers({ "content-type": "application/json", ...headers }),
+    headers: { "content-type": "application/json", ...headers },
     body: new TextEncoder().encode(text),
   };
 }

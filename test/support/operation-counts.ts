@@ -45,6 +45,7 @@ for (const name of ["Response", "Headers", "AbortController", "ReadableStream", 
   watchClass(name);
 }
 watchCalls(globalThis, "fetch");
+watchCalls(Bun, "connect", "Bun.connect");
 watchCalls(globalThis, "setTimeout");
 watchCalls(globalThis, "setInterval");
 watchCalls(JSON, "parse", "JSON.parse");

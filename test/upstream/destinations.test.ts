@@ -5,6 +5,7 @@ import { Shuffle } from "../coordination/shuffle.ts";
 const HOSTS = ["api.anthropic.com", "api.anthropic.com.", "[::1]", "10.1.2.3", "xn--bcher-kva.example"];
 const PORTS = ["", ":443", ":80", ":8443"];
 const PATHS = ["", "/v1/messages", "/a/../v1/messages", "/v1/messages?beta=true", "/v1/messages?q=%2F#part"];
+const PORT_OF: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 const ADDRESSES = ["192.0.2.1", "192.0.2.2", "2001:db8::1"];
 
 /** Many more URLs than are kept, some of them again and again, and too long ones among them. */
@@ -22,14 +23,15 @@ test("whatever was read before, a URL leads to where it says, at the address tha
     expect(destination.host).toBe(url.host);
     expect(destination.isTls).toBe(url.protocol === "https:");
     const address = one(ADDRESSES);
-    const pinned = new URL(destination.at(address));
-    expect(pinned.hostname).toBe(address.includes(":") ? `[${address}]` : address);
-    expect([pinned.protocol, pinned.port, pinned.pathname, pinned.search]).toEqual([
-      url.protocol,
-      url.port,
-      url.pathname,
-      url.search,
+    const target = destination.at(address);
+    const port = url.port === "" ? (PORT_OF[url.protocol] ?? 0) : Number(url.port);
+    expect([target.address, target.port, target.path]).toEqual([
+      address,
+      port,
+      `${url.pathname}${url.search}`,
     ]);
+    expect([target.isTls, target.host]).toEqual([url.protocol === "https:", url.host]);
+    expect(target.key).toContain(`${address} ${port}`);
   }
 });
 

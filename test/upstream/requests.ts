@@ -1,8 +1,16 @@
-import type { UpstreamRequest } from "#domain/upstream-request.ts";
+import type { OpenAnswer, UpstreamRequest } from "#domain/upstream-request.ts";
+import { Cancellation } from "#kernel/cancellation.ts";
 import { openUpstream, type Upstream } from "#upstream/send.ts";
 
-/** A signal that never aborts. */
-export const unlimited: AbortSignal = new AbortController().signal;
+/** Nobody ever cancels. */
+export const unlimited = new Cancellation();
+
+/** Somebody cancels after some milliseconds. */
+export function cancelledAfter(milliseconds: number): Cancellation {
+  const cancellation = new Cancellation();
+  setTimeout(() => cancellation.cancel(new Error("took too long")), milliseconds);
+  return cancellation;
+}
 
 /** A small POST as a provider would build it. */
 export function post(url: string, headers: Readonly<Record<string, string>> = {}): UpstreamRequest {
@@ -25,6 +33,11 @@ export function openWithNames(
     lookup: async (name) => names[name] ?? Promise.reject(new Error("no such name")),
     ...options,
   });
+}
+
+/** An answer's whole body, as text. */
+export async function textOf(answer: OpenAnswer): Promise<string> {
+  return new TextDecoder().decode(await answer.bytes(1_048_576));
 }
 
 /** What a promise rejects with; undefined when it does not. */

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
 import { brotliCompressSync, deflateSync } from "node:zlib";
+import { Cancellation } from "#kernel/cancellation.ts";
 import { Fault } from "#kernel/fault.ts";
+import { headerOf } from "#kernel/headers.ts";
 import { openUpstream } from "#upstream/send.ts";
 import { answerOk, OK, openRawServer } from "./raw-server.ts";
-import { openWithNames, post, thrownBy, unlimited } from "./requests.ts";
+import { openWithNames, post, textOf, thrownBy, unlimited } from "./requests.ts";
 
 /** A port of this machine on which nothing listens. */
 async function closedPort(): Promise<number> {
@@ -43,11 +45,11 @@ test.each([
   });
   const request = post(`http://127.0.0.1:${server.port}/`, { "accept-encoding": "identity" });
   const response = await openWithNames({}).send(request, unlimited);
-  expect([response.headers.get("content-encoding"), response.headers.get("content-length")]).toEqual([
-    null,
-    null,
-  ]);
-  expect(await response.text()).toBe("hello");
+  expect([
+    headerOf(response.headers, "content-encoding"),
+    headerOf(response.headers, "content-length"),
+  ]).toEqual([null, null]);
+  expect(await textOf(response)).toBe("hello");
   expect(seen).toEqual(["identity"]);
 });
 
@@ -57,7 +59,10 @@ test("a body in an unknown coding comes back byte for byte under its own header"
     fetch: () => new Response("hello", { headers: { "content-encoding": "x-own" } }),
   });
   const response = await openWithNames({}).send(post(`http://127.0.0.1:${server.port}/`), unlimited);
-  expect([response.headers.get("content-encoding"), await response.text()]).toEqual(["x-own", "hello"]);
+  expect([headerOf(response.headers, "content-encoding"), await textOf(response)]).toEqual([
+    "x-own",
+    "hello",
+  ]);
 });
 
 test("a body that is not in the coding it claims is an answer that cannot be read", async () => {
@@ -67,7 +72,7 @@ test("a body that is not in the coding it claims is an answer that cannot be rea
   });
   const read = async (): Promise<string> => {
     const response = await openWithNames({}).send(post(`http://127.0.0.1:${server.port}/`), unlimited);
-    return await response.text();
+    return await textOf(response);
   };
   // Where the break is read together with the head, it is known before there is an answer.
   const { code } = (await thrownBy(read())) as { readonly code: string };
@@ -79,7 +84,7 @@ test("requests to one host share a connection", async () => {
   const upstream = openWithNames({ "api.example.com": ["127.0.0.1"] });
   for (let index = 0; index < 5; index++) {
     const response = await upstream.send(post(`http://api.example.com:${server.port}/`), unlimited);
-    await response.text();
+    await textOf(response);
   }
   expect([server.connections(), server.requests.length]).toEqual([1, 5]);
 });
@@ -89,7 +94,7 @@ test("a host behind an IPv6 address is reached", async () => {
   const upstream = openWithNames({ "six.example.com": ["::1"] });
   for (const host of ["six.example.com", "[::1]"]) {
     const response = await upstream.send(post(`http://${host}:${server.port}/`), unlimited);
-    expect(await response.text()).toBe("ok");
+    expect(await textOf(response)).toBe("ok");
   }
 });
 
@@ -124,7 +129,7 @@ test("a name's next address is used when one cannot be connected to, and remembe
   });
   for (let index = 0; index < 3; index++) {
     const response = await upstream.send(post(`http://api.example.com:${server.port}/`), unlimited);
-    expect(await response.text()).toBe("ok");
+    expect(await textOf(response)).toBe("ok");
   }
   expect([server.connections(), lookups]).toEqual([1, 1]);
 });
@@ -161,7 +166,7 @@ test("a request on a kept connection that breaks is not repeated", async () => {
   });
   const upstream = openWithNames({});
   const url = `http://127.0.0.1:${server.port}/`;
-  await (await upstream.send(post(url), unlimited)).text();
+  await textOf(await upstream.send(post(url), unlimited));
   const thrown = await thrownBy(upstream.send(post(url), unlimited));
   expect(thrown).toMatchObject({ code: "upstream.reset" });
   expect((thrown as Fault).isUnprocessed).toBe(false);
@@ -177,38 +182,36 @@ test("an answer that is not HTTP is named as such", async () => {
   expect((thrown as Fault).isUnprocessed).toBe(false);
 });
 
-test("an abort ends the wait for an answer with the signal's own reason", async () => {
-  const controller = new AbortController();
+test("a cancellation ends the wait for an answer with its own reason", async () => {
+  const cancellation = new Cancellation();
   const reason = new Fault("upstream.timeout");
-  await using server = await openRawServer(() => controller.abort(reason));
+  await using server = await openRawServer(() => cancellation.cancel(reason));
   const upstream = openWithNames({});
-  expect(await thrownBy(upstream.send(post(`http://127.0.0.1:${server.port}/`), controller.signal))).toBe(
-    reason,
-  );
-  expect(await thrownBy(upstream.send(post("http://127.0.0.1:1/"), controller.signal))).toBe(reason);
+  expect(await thrownBy(upstream.send(post(`http://127.0.0.1:${server.port}/`), cancellation))).toBe(reason);
+  expect(await thrownBy(upstream.send(post("http://127.0.0.1:1/"), cancellation))).toBe(reason);
 });
 
-test("an abort ends the wait for a lookup with the signal's own reason", async () => {
-  const controller = new AbortController();
+test("a cancellation ends the wait for a lookup with its own reason", async () => {
+  const cancellation = new Cancellation();
   const reason = new Error("the client left");
   const lookup = () => {
-    queueMicrotask(() => controller.abort(reason));
+    queueMicrotask(() => cancellation.cancel(reason));
     return new Promise<never>(() => {});
   };
   const upstream = openUpstream({ allowPrivate: true, trustedOrigins: [], lookup });
-  expect(await thrownBy(upstream.send(post("http://slow.example.com/"), controller.signal))).toBe(reason);
+  expect(await thrownBy(upstream.send(post("http://slow.example.com/"), cancellation))).toBe(reason);
 });
 
 test("after an address kept silent, the name's next address is preferred", async () => {
-  const controller = new AbortController();
-  await using silent = await openRawServer(() => controller.abort(new Fault("upstream.timeout")));
+  const cancellation = new Cancellation();
+  await using silent = await openRawServer(() => cancellation.cancel(new Fault("upstream.timeout")));
   using server = Bun.serve({ hostname: "127.0.0.2", port: silent.port, fetch: () => new Response("second") });
   const upstream = openWithNames({ "api.example.com": ["127.0.0.1", "127.0.0.2"] });
   const url = `http://api.example.com:${server.port}/`;
-  expect(await thrownBy(upstream.send(post(url), controller.signal))).toMatchObject({
+  expect(await thrownBy(upstream.send(post(url), cancellation))).toMatchObject({
     code: "upstream.timeout",
   });
-  expect(await (await upstream.send(post(url), unlimited)).text()).toBe("second");
+  expect(await textOf(await upstream.send(post(url), unlimited))).toBe("second");
   expect(silent.requests).toHaveLength(1);
 });
 

@@ -1,13 +1,13 @@
 import { costOf } from "#billing/prices.ts";
 import type { Account } from "#domain/account.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
+import type { OpenAnswer } from "#domain/upstream-request.ts";
 import type { Funded, ParsedCall, Reply, StreamedReply } from "#gateway/call-stages.ts";
-import { readBounded } from "#gateway/read-bounded.ts";
 import { faultEvent } from "#gateway/render-fault.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import { StreamRelay } from "#gateway/stream-relay.ts";
 import { type HeldAccount, UpstreamCall } from "#gateway/upstream-call.ts";
-import { type HeaderRecord, headerOf, recordOf } from "#kernel/headers.ts";
+import { type HeaderRecord, headerOf } from "#kernel/headers.ts";
 import type { RequestScope } from "#kernel/request-scope.ts";
 import type { Secret } from "#kernel/secret.ts";
 
@@ -33,22 +33,21 @@ export async function forward(
   const upstreamCall = new UpstreamCall(attempt, scope, services.stallWatch);
   try {
     upstreamCall.expectWithin(call.stream ? limits.firstTokenMs : limits.responseMs, "upstream.timeout");
-    const response = await services.send(provider.buildRequest(call, account), upstreamCall.signal);
-    const { status } = response;
-    const headers = recordOf(response.headers);
+    const answer = await services.send(provider.buildRequest(call, account), upstreamCall.cancellation);
+    const { status, headers } = answer;
     services.health.responded(account, provider.readLimits(headers, services.clock.now()));
-    if (!response.ok) {
-      const body = withoutCredential(await readBounded(response, ERROR_BYTES_MAX), account.credential);
-      throw provider.readFault({ status, headers: response.headers, body });
+    if (status < 200 || status > 299) {
+      const body = withoutCredential(await answer.bytes(ERROR_BYTES_MAX), account.credential);
+      throw provider.readFault({ status, headers, body });
     }
     onAccepted();
-    const stream = isEventStream(headers) ? response.body : null;
     const isRenamed = mappedModel(account.modelMapping, call.model) !== call.model;
-    if (stream !== null) {
-      return await relayStream({ call, status, headers, stream, upstreamCall, isRenamed }, scope, services);
+    if (isEventStream(headers)) {
+      return await relayStream({ call, answer, upstreamCall, isRenamed }, scope, services);
     }
-    const answer = await readBounded(response, WHOLE_BYTES_MAX);
-    const body = (isRenamed ? provider.renameModel(answer, call.model) : undefined) ?? answer;
+    const reading = answer.bytes(WHOLE_BYTES_MAX);
+    const bytes = reading instanceof Promise ? await reading : reading;
+    const body = (isRenamed ? provider.renameModel(bytes, call.model) : undefined) ?? bytes;
     upstreamCall.finish();
     return {
       kind: "whole",
@@ -73,23 +72,21 @@ export interface Attempt extends HeldAccount {
 
 interface StreamParts {
   readonly call: ParsedCall & Funded;
-  readonly status: number;
-  readonly headers: HeaderRecord;
-  readonly stream: ReadableStream<Uint8Array>;
+  readonly answer: OpenAnswer;
   readonly upstreamCall: UpstreamCall;
   /** The upstream was asked for another model than the client had named, and answers in that name. */
   readonly isRenamed: boolean;
 }
 
 async function relayStream(
-  { call, status, headers: answered, stream, upstreamCall, isRenamed }: StreamParts,
+  { call, answer, upstreamCall, isRenamed }: StreamParts,
   scope: RequestScope,
   { clock, limits, stallWatch }: GatewayServices,
 ): Promise<StreamedReply> {
   const { hold, price } = call;
   const { rateMultiplierNanos } = call.principal;
   const relay = new StreamRelay({
-    upstream: stream,
+    upstream: answer.stream(),
     meter: call.provider.openMeter(),
     call: upstreamCall,
     clientSignal: scope.signal,
@@ -104,10 +101,10 @@ async function relayStream(
   });
   if (hold !== undefined) hold.onExhausted = () => relay.breakOff("billing.exhausted");
   await relay.begun;
-  const headers = call.provider.relayHeaders(answered);
+  const headers = call.provider.relayHeaders(answer.headers);
   headers["cache-control"] = "no-cache";
   const { body, ended, firstTokenAt } = relay;
-  return { kind: "stream", status, headers, body, ended, firstTokenAt };
+  return { kind: "stream", status: answer.status, headers, body, ended, firstTokenAt };
 }
 
 /** Whether the body is an event stream in the clear; any other answer is read whole. */

@@ -14,6 +14,7 @@ import type {
 import { logRequest } from "#gateway/request-log.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import type { Fault } from "#kernel/fault.ts";
+import type { HeaderRecord } from "#kernel/headers.ts";
 
 /** Longest upstream request id that is kept, in characters; Anthropic's have 28. */
 const UPSTREAM_ID_LENGTH_MAX = 256;
@@ -76,7 +77,7 @@ export function settleFault(
       firstTokenAt: undefined,
     },
     httpStatus: fault.status,
-    upstreamRequestId: shortened(fault.upstream?.headers.get("request-id") ?? undefined),
+    upstreamRequestId: shortened(fault.upstream?.headers["request-id"]),
     fault,
   };
   if (!fault.skipsMonitoring) services.metrics.fault(fault.code);
@@ -123,8 +124,10 @@ function finish(call: BilledCall, attempts: AttemptLog, outcome: Outcome, servic
 }
 
 /** An upstream's id is kept only as far as an index can hold it. */
-function shortened(upstreamRequestId: string | undefined): string | undefined {
-  return upstreamRequestId?.slice(0, UPSTREAM_ID_LENGTH_MAX);
+function shortened(upstreamRequestId: HeaderRecord[string]): string | undefined {
+  return typeof upstreamRequestId === "string"
+    ? upstreamRequestId.slice(0, UPSTREAM_ID_LENGTH_MAX)
+    : undefined;
 }
 
 /** What a request costs its user, by the list, and the operator: by the rate of the account that was asked last. */

@@ -1,6 +1,5 @@
 import { Fault, type UpstreamAnswer } from "#kernel/fault.ts";
 import type { FaultCode } from "#kernel/fault-codes.ts";
-import { recordOf } from "#kernel/headers.ts";
 import { readErrorMessage } from "#protocols/error-message.ts";
 import { readRetryAfterMs } from "#protocols/retry-after.ts";
 import type { StreamError } from "#protocols/stream-meter.ts";
@@ -73,7 +72,7 @@ export function readFault(answer: UpstreamAnswer): Fault {
 export function readStreamError(error: StreamError): Fault {
   const answer = {
     status: STATUS_BY_TYPE.get(error.type) ?? 500,
-    headers: new Headers({ "content-type": "application/json" }),
+    headers: { "content-type": "application/json" },
     body: new TextEncoder().encode(JSON.stringify({ type: "error", error })),
   };
   return faultOf(answer, codeOf(answer), false);
@@ -86,7 +85,7 @@ function faultOf(answer: UpstreamAnswer, code: FaultCode, isUnprocessed: boolean
     return new Fault(code, {
       internal,
       upstream: answer,
-      relayed: { status, headers: relayHeaders(recordOf(headers)), body },
+      relayed: { status, headers: relayHeaders(headers), body },
     });
   }
   const retryAfterMs = readRetryAfterMs(headers);

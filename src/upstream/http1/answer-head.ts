@@ -1,0 +1,123 @@
+import { HTTPParser } from "node:_http_common";
+import type { HeaderRecord } from "#kernel/headers.ts";
+import { type BodyReader, bodyReaderFor } from "./body-reader.ts";
+import { ChunkedBody } from "./chunked-body.ts";
+import { codeOf, WireError } from "./wire-error.ts";
+
+/** Longest head of an answer with the interim answers before it, in bytes. */
+const HEAD_BYTES_MAX = 65_536;
+/** What the parser is told when a head is there: leave what follows it alone. */
+const STOP_AFTER_HEAD = 2;
+const GO_ON = 0;
+/** Index properties, which is what the parser calls. */
+const ON_HEADERS = HTTPParser.kOnHeaders | 0;
+const ON_HEADERS_COMPLETE = HTTPParser.kOnHeadersComplete | 0;
+
+/** Headers as they come: names and values in turn. */
+const NO_PAIRS: readonly string[] = [];
+
+/** The head of an answer. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly headers: HeaderRecord;
+  /** Whether the connection may serve another request once the body has been read. */
+  readonly isReusable: boolean;
+  readonly body: BodyReader;
+}
+
+type HeaderValues = { [name: string]: string | string[] };
+
+/**
+ * Reads the heads of the answers that come on one connection. Interim answers (1xx) are passed over. The parsing is
+ * llhttp's, strict: contradicting lengths, bare line feeds, folded lines and the like are errors.
+ */
+export class AnswerHeadReader {
+  readonly #parser = new HTTPParser();
+  #head: AnswerHead | undefined;
+  #pairs = NO_PAIRS;
+  #failure: WireError | undefined;
+  #isFresh = false;
+  /** Of the head that is being read: the parser forgets what it has counted whenever it hands over headers. */
+  #headBytes = 0;
+  /** Where the body begins in the bytes that were read last. */
+  bodyAt = 0;
+
+  constructor() {
+    this.#parser[ON_HEADERS] = (pairs: readonly string[]): void => {
+      this.#pairs = joined(this.#pairs, pairs);
+    };
+    this.#parser[ON_HEADERS_COMPLETE] = (...told: readonly unknown[]): number => this.#complete(told);
+  }
+
+  /**
+   * Takes what came next; the head once it is whole, and then {@link bodyAt} says where in `bytes` it ended.
+   *
+   * @throws WireError when this is not the head of an HTTP answer.
+   */
+  read(bytes: Uint8Array): AnswerHead | undefined {
+    if (!this.#isFresh) {
+      this.#parser.initialize(HTTPParser.RESPONSE, {}, HEAD_BYTES_MAX, 0);
+      this.#isFresh = true;
+      this.#headBytes = 0;
+    }
+    const read = this.#parser.execute(bytes);
+    if (this.#failure !== undefined) throw this.#failure;
+    if (typeof read !== "number") throw new WireError(codeOf(read, "HPE_INVALID"), { cause: read });
+    this.#headBytes += read;
+    if (this.#headBytes > HEAD_BYTES_MAX) throw new WireError("HPE_HEADER_OVERFLOW");
+    const head = this.#head;
+    if (head === undefined) return undefined;
+    this.bodyAt = read;
+    this.#head = undefined;
+    this.#isFresh = false;
+    return head;
+  }
+
+  /** Arguments: the two numbers of the version, names and values in turn, method, URL, status, its text, upgrade, keep-alive. */
+  #complete([, , lastPairs, , , status, , , isReusable]: readonly unknown[]): number {
+    const pairs = joined(this.#pairs, (lastPairs as readonly string[] | undefined) ?? NO_PAIRS);
+    this.#pairs = NO_PAIRS;
+    if (typeof status !== "number" || status === 101) {
+      // Switching protocols was not asked for.
+      this.#failure = new WireError("HPE_INVALID_STATUS");
+      return STOP_AFTER_HEAD;
+    }
+    if (status < 200) return GO_ON;
+    try {
+      this.#head = headOf(status, pairs, isReusable === true);
+    } catch (thrown) {
+      this.#failure = thrown instanceof WireError ? thrown : new WireError("HPE_INVALID", { cause: thrown });
+    }
+    return STOP_AFTER_HEAD;
+  }
+}
+
+/** Almost always one of the two is empty. */
+function joined(before: readonly string[], after: readonly string[]): readonly string[] {
+  return before.length === 0 ? after : before.concat(after);
+}
+
+function headOf(status: number, pairs: readonly string[], isReusable: boolean): AnswerHead {
+  // Without a prototype, so that no name is there before it has come.
+  const headers: HeaderValues = Object.create(null);
+  for (let at = 0; at + 1 < pairs.length; at += 2) {
+    addHeader(headers, (pairs[at] as string).toLowerCase(), pairs[at + 1] as string);
+  }
+  const framing = {
+    status,
+    transferEncoding: textOf(headers["transfer-encoding"]),
+    contentLength: textOf(headers["content-length"]),
+  };
+  return { status, headers, isReusable, body: bodyReaderFor(framing, () => new ChunkedBody()) };
+}
+
+/** A name that comes again adds to its value, except for cookies, which are a list (RFC 9110 section 5.3). */
+function addHeader(headers: HeaderValues, name: string, value: string): void {
+  const known = headers[name];
+  if (name === "set-cookie") headers[name] = known === undefined ? [value] : [...known, value];
+  else headers[name] = known === undefined ? value : `${known}, ${value}`;
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
