@@ -36,6 +36,27 @@ test("a connection that was unused for long is closed, whatever the others do", 
   expect(server.connections()).toBe(2);
 });
 
+test.each([
+  ["timeout=5, max=100", 4_500, 2],
+  ["timeout=5", 3_500, 1],
+  ["max=100, timeout=1", 0, 1],
+  ["max=100", 15_000, 1],
+])(
+  "a connection that is kept for %s there is used no longer than that: after %d ms",
+  async (said, idleMs, connections) => {
+    let nowMs = 0;
+    await using server = await openRawServer((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nkeep-alive: ${said}\r\ncontent-length: 2\r\n\r\nok`);
+    });
+    const clock = { now: () => nowMs, monotonic: () => nowMs };
+    const upstream = openUpstream({ allowPrivate: true, trustedOrigins: [], clock });
+    await textOf(await ask(upstream, server));
+    nowMs += idleMs;
+    await textOf(await ask(upstream, server));
+    expect(server.connections()).toBe(connections);
+  },
+);
+
 test("a connection that the upstream closes is not used again", async () => {
   let close = (): void => undefined;
   await using server = await openRawServer((socket) => {

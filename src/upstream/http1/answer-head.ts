@@ -6,6 +6,7 @@ import { codeOf, WireError } from "./wire-error.ts";
 
 /** Longest head of an answer with the interim answers before it, in bytes. */
 const HEAD_BYTES_MAX = 65_536;
+const KEPT_SECONDS = /(?:^|[\s,])timeout=(\d{1,9})/i;
 /** What the parser is told when a head is there: leave what follows it alone. */
 const STOP_AFTER_HEAD = 2;
 const GO_ON = 0;
@@ -22,6 +23,8 @@ export interface AnswerHead {
   readonly headers: HeaderRecord;
   /** Whether the connection may serve another request once the body has been read. */
   readonly isReusable: boolean;
+  /** How long the upstream says that it keeps the connection unused, in milliseconds; infinite when it says nothing. */
+  readonly keptMs: number;
   readonly body: BodyReader;
 }
 
@@ -108,7 +111,8 @@ function headOf(status: number, pairs: readonly string[], isReusable: boolean): 
     transferEncoding: textOf(headers["transfer-encoding"]),
     contentLength: textOf(headers["content-length"]),
   };
-  return { status, headers, isReusable, body: bodyReaderFor(framing, () => new ChunkedBody()) };
+  const keptMs = keptMsOf(textOf(headers["keep-alive"]));
+  return { status, headers, isReusable, keptMs, body: bodyReaderFor(framing, () => new ChunkedBody()) };
 }
 
 /** A name that comes again adds to its value, except for cookies, which are a list (RFC 9110 section 5.3). */
@@ -116,6 +120,12 @@ function addHeader(headers: HeaderValues, name: string, value: string): void {
   const known = headers[name];
   if (name === "set-cookie") headers[name] = known === undefined ? [value] : [...known, value];
   else headers[name] = known === undefined ? value : `${known}, ${value}`;
+}
+
+/** Reads `keep-alive: timeout=5`, as Node's server and others send it (RFC 2068 section 19.7.1.1). */
+function keptMsOf(keepAlive: string | undefined): number {
+  const [, seconds] = (keepAlive !== undefined && KEPT_SECONDS.exec(keepAlive)) || [];
+  return seconds === undefined ? Number.POSITIVE_INFINITY : Number(seconds) * 1_000;
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -6,6 +6,8 @@ import type { Connection, ConnectionOwner } from "./connection.ts";
  * more), because a request written to a connection the server is closing cannot be repeated safely.
  */
 const IDLE_MS_MAX = 20_000;
+/** How much earlier than an upstream has said that it closes a connection this is no longer used, in milliseconds. */
+const CLOSING_MARGIN_MS = 1_000;
 /** Unused connections that are kept at once. */
 const IDLE_CONNECTIONS_MAX = 4_096;
 /** How often unused connections are looked at, in milliseconds. */
@@ -24,9 +26,13 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   take(key: string): Connection | undefined {
-    const connection = this.#idle.get(key)?.pop();
-    if (connection !== undefined) this.#size--;
-    return connection;
+    const alike = this.#idle.get(key);
+    for (let connection = alike?.pop(); connection !== undefined; connection = alike?.pop()) {
+      this.#size--;
+      if (!this.#isClosing(connection)) return connection;
+      connection.drop();
+    }
+    return undefined;
   }
 
   released(connection: Connection): void {
@@ -55,6 +61,11 @@ export class ConnectionPool implements ConnectionOwner {
   close(): void {
     this.#isClosed = true;
     this.#dropUnused(Number.POSITIVE_INFINITY);
+  }
+
+  /** The upstream closes it now, or is about to: what is written to it now might be lost, and nobody could tell. */
+  #isClosing({ idleSinceMs, keptMs }: Connection): boolean {
+    return this.#clock.monotonic() - idleSinceMs > keptMs - CLOSING_MARGIN_MS;
   }
 
   #startTimer(): ReturnType<typeof setInterval> {

@@ -35,6 +35,8 @@ export class Connection implements Wire {
   readonly key: string;
   /** When it was released last, in monotonic milliseconds; its owner's to set. */
   idleSinceMs = 0;
+  /** How long the upstream keeps it unused, in milliseconds, as it has said last. */
+  keptMs = Number.POSITIVE_INFINITY;
   readonly #owner: ConnectionOwner;
   readonly #heads = new AnswerHeadReader();
   readonly #opening = Promise.withResolvers<Connection>();
@@ -184,8 +186,9 @@ export class Connection implements Wire {
   }
 
   /** The answer is whole. What is left of the request, or came after the answer, would be taken for another's. */
-  #complete(exchange: Exchange, { isReusable, body }: AnswerHead): void {
+  #complete(exchange: Exchange, { isReusable, keptMs, body }: AnswerHead): void {
     this.#exchange = undefined;
+    this.keptMs = keptMs;
     this.#head = undefined;
     this.resume();
     if (isReusable && !body.hasExcess && this.#unsent.length === 0 && this.#isOpen)
