@@ -10,12 +10,22 @@ const KEPT_SECONDS = /(?:^|[\s,])timeout=(\d{1,9})/i;
 /** What the parser is told when a head is there: leave what follows it alone. */
 const STOP_AFTER_HEAD = 2;
 const GO_ON = 0;
+/**
+ * Places of what the parser tells with a head: the two numbers of the version, names and values in turn, method, URL,
+ * status, its text, whether the protocol is to be switched, whether the connection may be used again.
+ */
+const PAIRS_PLACE = 2;
+const STATUS_PLACE = 5;
+const REUSABLE_PLACE = 8;
 /** Index properties, which is what the parser calls. */
 const ON_HEADERS = HTTPParser.kOnHeaders | 0;
 const ON_HEADERS_COMPLETE = HTTPParser.kOnHeadersComplete | 0;
 
 /** Headers as they come: names and values in turn. */
 const NO_PAIRS: readonly string[] = [];
+
+/** For Node's asynchronous hooks, which are not used. */
+const NO_RESOURCE = {};
 
 /** The head of an answer. */
 export interface AnswerHead {
@@ -31,15 +41,16 @@ export interface AnswerHead {
 type HeaderValues = { [name: string]: string | string[] };
 
 /**
- * Reads the heads of the answers that come on one connection. Interim answers (1xx) are passed over. The parsing is
- * llhttp's, strict: contradicting lengths, bare line feeds, folded lines and the like are errors.
+ * Reads heads of answers, one after the other. Interim answers (1xx) are passed over. The parsing is llhttp's,
+ * strict: contradicting lengths, bare line feeds, folded lines and the like are errors.
  */
 export class AnswerHeadReader {
   readonly #parser = new HTTPParser();
   #head: AnswerHead | undefined;
   #pairs = NO_PAIRS;
   #failure: WireError | undefined;
-  #isFresh = false;
+  /** A part of a head has been read, and more of it must follow. */
+  #isUnderWay = false;
   /** Of the head that is being read: the parser forgets what it has counted whenever it hands over headers. */
   #headBytes = 0;
   /** Where the body begins in the bytes that were read last. */
@@ -58,26 +69,33 @@ export class AnswerHeadReader {
    * @throws WireError when this is not the head of an HTTP answer.
    */
   read(bytes: Uint8Array): AnswerHead | undefined {
-    if (!this.#isFresh) {
-      this.#parser.initialize(HTTPParser.RESPONSE, {}, HEAD_BYTES_MAX, 0);
-      this.#isFresh = true;
-      this.#headBytes = 0;
-    }
+    if (!this.#isUnderWay) this.#begin();
+    this.#isUnderWay = false;
     const read = this.#parser.execute(bytes);
     if (this.#failure !== undefined) throw this.#failure;
     if (typeof read !== "number") throw new WireError(codeOf(read, "HPE_INVALID"), { cause: read });
     this.#headBytes += read;
     if (this.#headBytes > HEAD_BYTES_MAX) throw new WireError("HPE_HEADER_OVERFLOW");
-    const head = this.#head;
-    if (head === undefined) return undefined;
     this.bodyAt = read;
-    this.#head = undefined;
-    this.#isFresh = false;
-    return head;
+    this.#isUnderWay = this.#head === undefined;
+    return this.#head;
   }
 
-  /** Arguments: the two numbers of the version, names and values in turn, method, URL, status, its text, upgrade, keep-alive. */
-  #complete([, , lastPairs, , , status, , , isReusable]: readonly unknown[]): number {
+  /** Forgets a head of which not all was there. */
+  restart(): void {
+    this.#isUnderWay = false;
+  }
+
+  #begin(): void {
+    this.#parser.initialize(HTTPParser.RESPONSE, NO_RESOURCE, HEAD_BYTES_MAX, 0);
+    this.#headBytes = 0;
+    this.#head = undefined;
+    this.#failure = undefined;
+    this.#pairs = NO_PAIRS;
+  }
+
+  #complete(told: readonly unknown[]): number {
+    const [lastPairs, status, isReusable] = [told[PAIRS_PLACE], told[STATUS_PLACE], told[REUSABLE_PLACE]];
     const pairs = joined(this.#pairs, (lastPairs as readonly string[] | undefined) ?? NO_PAIRS);
     this.#pairs = NO_PAIRS;
     if (typeof status !== "number" || status === 101) {

@@ -12,6 +12,9 @@ const joined = Buffer.allocUnsafe(JOINED_BYTES_MAX);
 /** What is offered when a TLS connection opens: a name behind its length (RFC 7301 section 3.1). */
 const PROTOCOLS = Buffer.from("\u0008http/1.1", "latin1");
 
+/** Reads every head that comes in one piece, whatever the connection: nearly all do, and it stays in the caches. */
+const wholeHeads = new AnswerHeadReader();
+
 /** An idle connection is looked after by the operating system from here on, in milliseconds: networks forget silent ones. */
 const PROBED_AFTER_MS = 30_000;
 
@@ -38,10 +41,11 @@ export class Connection implements Wire {
   /** How long the upstream keeps it unused, in milliseconds, as it has said last. */
   keptMs = Number.POSITIVE_INFINITY;
   readonly #owner: ConnectionOwner;
-  readonly #heads = new AnswerHeadReader();
   readonly #opening = Promise.withResolvers<Connection>();
   #socket: Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
+  /** Reads a head that comes in pieces. */
+  #headInPieces: AnswerHeadReader | undefined;
   /** Of the answer that is being read. */
   #head: AnswerHead | undefined;
   #unsent: Uint8Array[] = [];
@@ -174,15 +178,27 @@ export class Connection implements Wire {
   #read(exchange: Exchange, bytes: Buffer): void {
     let part: Uint8Array | undefined = bytes;
     if (this.#head === undefined) {
-      this.#head = this.#heads.read(bytes);
-      if (this.#head === undefined) return;
-      part = bytes.subarray(this.#heads.bodyAt);
+      const reader = this.#headInPieces ?? wholeHeads;
+      this.#head = reader.read(bytes);
+      if (this.#head === undefined) {
+        if (reader === wholeHeads) this.#readOn(bytes);
+        return;
+      }
+      this.#headInPieces = undefined;
+      part = bytes.subarray(reader.bodyAt);
       exchange.begin(this.#head);
     }
     const { body } = this.#head;
     part = body.read(part);
     if (part !== undefined) exchange.take(part);
     if (body.isWhole) this.#complete(exchange, this.#head);
+  }
+
+  /** The rest of a head must follow, and be read by whoever has read its beginning. */
+  #readOn(beginning: Buffer): void {
+    wholeHeads.restart();
+    this.#headInPieces = new AnswerHeadReader();
+    this.#headInPieces.read(beginning);
   }
 
   /** The answer is whole. What is left of the request, or came after the answer, would be taken for another's. */
