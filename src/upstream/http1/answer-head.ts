@@ -1,31 +1,22 @@
-import { HTTPParser } from "node:_http_common";
 import type { HeaderRecord } from "#kernel/headers.ts";
 import { type BodyReader, bodyReaderFor } from "./body-reader.ts";
-import { ChunkedBody } from "./chunked-body.ts";
-import { codeOf, WireError } from "./wire-error.ts";
+import { fieldName } from "./field-name.ts";
+import { WireError } from "./wire-error.ts";
 
-/** Longest head of an answer with the interim answers before it, in bytes. */
-const HEAD_BYTES_MAX = 65_536;
+const LINE_END = "\r\n";
+/** The one that nearly all answers have. */
+const USUAL_STATUS_LINE = `HTTP/1.1 200 OK${LINE_END}`;
+/** Version 1.0 or 1.1, and a status with or without a text (RFC 9112 section 4). */
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?\r\n/;
+/** What a head has nowhere: control characters other than tabs, and halves of line ends (RFC 9110 section 5.5). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const MISPLACED = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+const OUTER_BLANKS = /^[ \t]+|[ \t]+$/g;
+const SPACE = 32;
+/** A member of a list, whatever its case (RFC 9110 section 7.6.1). */
+const HAS_CLOSE = /(?:^|[ \t,])close(?:$|[ \t,])/i;
+const HAS_KEEP_ALIVE = /(?:^|[ \t,])keep-alive(?:$|[ \t,])/i;
 const KEPT_SECONDS = /(?:^|[\s,])timeout=(\d{1,9})/i;
-/** What the parser is told when a head is there: leave what follows it alone. */
-const STOP_AFTER_HEAD = 2;
-const GO_ON = 0;
-/**
- * Places of what the parser tells with a head: the two numbers of the version, names and values in turn, method, URL,
- * status, its text, whether the protocol is to be switched, whether the connection may be used again.
- */
-const PAIRS_PLACE = 2;
-const STATUS_PLACE = 5;
-const REUSABLE_PLACE = 8;
-/** Index properties, which is what the parser calls. */
-const ON_HEADERS = HTTPParser.kOnHeaders | 0;
-const ON_HEADERS_COMPLETE = HTTPParser.kOnHeadersComplete | 0;
-
-/** Headers as they come: names and values in turn. */
-const NO_PAIRS: readonly string[] = [];
-
-/** For Node's asynchronous hooks, which are not used. */
-const NO_RESOURCE = {};
 
 /** The head of an answer. */
 export interface AnswerHead {
@@ -41,103 +32,66 @@ export interface AnswerHead {
 type HeaderValues = { [name: string]: string | string[] };
 
 /**
- * Reads heads of answers, one after the other. Interim answers (1xx) are passed over. The parsing is llhttp's,
- * strict: contradicting lengths, bare line feeds, folded lines and the like are errors.
+ * Reads the head of an answer from its text: lines with their ends, without the empty one. Strict: what two readers
+ * might take for two different things is an error.
+ *
+ * @throws WireError when this is not the head of an HTTP answer.
  */
-export class AnswerHeadReader {
-  readonly #parser = new HTTPParser();
-  #head: AnswerHead | undefined;
-  #pairs = NO_PAIRS;
-  #failure: WireError | undefined;
-  /** A part of a head has been read, and more of it must follow. */
-  #isUnderWay = false;
-  /** Of the head that is being read: the parser forgets what it has counted whenever it hands over headers. */
-  #headBytes = 0;
-  /** Where the body begins in the bytes that were read last. */
-  bodyAt = 0;
-
-  constructor() {
-    this.#parser[ON_HEADERS] = (pairs: readonly string[]): void => {
-      this.#pairs = joined(this.#pairs, pairs);
-    };
-    this.#parser[ON_HEADERS_COMPLETE] = (...told: readonly unknown[]): number => this.#complete(told);
-  }
-
-  /**
-   * Takes what came next; the head once it is whole, and then {@link bodyAt} says where in `bytes` it ended.
-   *
-   * @throws WireError when this is not the head of an HTTP answer.
-   */
-  read(bytes: Uint8Array): AnswerHead | undefined {
-    if (!this.#isUnderWay) this.#begin();
-    this.#isUnderWay = false;
-    const read = this.#parser.execute(bytes);
-    if (this.#failure !== undefined) throw this.#failure;
-    if (typeof read !== "number") throw new WireError(codeOf(read, "HPE_INVALID"), { cause: read });
-    this.#headBytes += read;
-    if (this.#headBytes > HEAD_BYTES_MAX) throw new WireError("HPE_HEADER_OVERFLOW");
-    this.bodyAt = read;
-    this.#isUnderWay = this.#head === undefined;
-    return this.#head;
-  }
-
-  /** Forgets a head of which not all was there. */
-  restart(): void {
-    this.#isUnderWay = false;
-  }
-
-  #begin(): void {
-    this.#parser.initialize(HTTPParser.RESPONSE, NO_RESOURCE, HEAD_BYTES_MAX, 0);
-    this.#headBytes = 0;
-    this.#head = undefined;
-    this.#failure = undefined;
-    this.#pairs = NO_PAIRS;
-  }
-
-  #complete(told: readonly unknown[]): number {
-    const [lastPairs, status, isReusable] = [told[PAIRS_PLACE], told[STATUS_PLACE], told[REUSABLE_PLACE]];
-    const pairs = joined(this.#pairs, (lastPairs as readonly string[] | undefined) ?? NO_PAIRS);
-    this.#pairs = NO_PAIRS;
-    if (typeof status !== "number" || status === 101) {
-      // Switching protocols was not asked for.
-      this.#failure = new WireError("HPE_INVALID_STATUS");
-      return STOP_AFTER_HEAD;
-    }
-    if (status < 200) return GO_ON;
-    try {
-      this.#head = headOf(status, pairs, isReusable === true);
-    } catch (thrown) {
-      this.#failure = thrown instanceof WireError ? thrown : new WireError("HPE_INVALID", { cause: thrown });
-    }
-    return STOP_AFTER_HEAD;
-  }
+export function readAnswerHead(text: string): AnswerHead {
+  if (MISPLACED.test(text)) throw new WireError("HPE_INVALID_CHARACTER");
+  if (text.startsWith(USUAL_STATUS_LINE)) return headOf(200, fieldsOf(text, USUAL_STATUS_LINE.length), true);
+  const [line, minor, status] = STATUS_LINE.exec(text) ?? [];
+  if (line === undefined) throw new WireError("HPE_INVALID_CONSTANT");
+  return headOf(Number(status), fieldsOf(text, line.length), minor === "1");
 }
 
-/** Almost always one of the two is empty. */
-function joined(before: readonly string[], after: readonly string[]): readonly string[] {
-  return before.length === 0 ? after : before.concat(after);
-}
-
-function headOf(status: number, pairs: readonly string[], isReusable: boolean): AnswerHead {
+/** The fields of a head, a line each (RFC 9112 section 5). */
+function fieldsOf(text: string, from: number): HeaderValues {
   // Without a prototype, so that no name is there before it has come.
   const headers: HeaderValues = Object.create(null);
-  for (let at = 0; at + 1 < pairs.length; at += 2) {
-    addHeader(headers, (pairs[at] as string).toLowerCase(), pairs[at + 1] as string);
+  let at = from;
+  while (at < text.length) {
+    const end = text.indexOf(LINE_END, at);
+    const colon = text.indexOf(":", at);
+    if (colon === -1 || colon > end) throw new WireError("HPE_INVALID_HEADER_TOKEN");
+    addField(headers, fieldName(text.slice(at, colon)), valueBetween(text, colon + 1, end));
+    at = end + LINE_END.length;
   }
+  return headers;
+}
+
+/** The value without the blanks around it: nearly always one space before it, and none behind it. */
+function valueBetween(text: string, from: number, to: number): string {
+  const isUsual =
+    text.charCodeAt(from) === SPACE && text.charCodeAt(from + 1) > SPACE && text.charCodeAt(to - 1) > SPACE;
+  return isUsual ? text.slice(from + 1, to) : text.slice(from, to).replace(OUTER_BLANKS, "");
+}
+
+/**
+ * A name that comes again adds to its value, except for cookies, which are a list (RFC 9110 section 5.3). A second
+ * length makes a list of the first, and that is none (RFC 9112 section 6.3).
+ */
+function addField(headers: HeaderValues, name: string, value: string): void {
+  const known = headers[name];
+  if (name === "set-cookie") headers[name] = known === undefined ? [value] : [...known, value];
+  else headers[name] = known === undefined ? value : `${known}, ${value}`;
+}
+
+function headOf(status: number, headers: HeaderValues, isLaterVersion: boolean): AnswerHead {
   const framing = {
     status,
     transferEncoding: textOf(headers["transfer-encoding"]),
     contentLength: textOf(headers["content-length"]),
   };
-  const keptMs = keptMsOf(textOf(headers["keep-alive"]));
-  return { status, headers, isReusable, keptMs, body: bodyReaderFor(framing, () => new ChunkedBody()) };
+  const body = bodyReaderFor(framing);
+  const isReusable = !body.endsWithConnection && isKept(textOf(headers["connection"]), isLaterVersion);
+  return { status, headers, isReusable, keptMs: keptMsOf(textOf(headers["keep-alive"])), body };
 }
 
-/** A name that comes again adds to its value, except for cookies, which are a list (RFC 9110 section 5.3). */
-function addHeader(headers: HeaderValues, name: string, value: string): void {
-  const known = headers[name];
-  if (name === "set-cookie") headers[name] = known === undefined ? [value] : [...known, value];
-  else headers[name] = known === undefined ? value : `${known}, ${value}`;
+/** Whether the upstream keeps the connection (RFC 9112 section 9.3). */
+function isKept(connection: string | undefined, isLaterVersion: boolean): boolean {
+  if (connection === undefined) return isLaterVersion;
+  return !HAS_CLOSE.test(connection) && (isLaterVersion || HAS_KEEP_ALIVE.test(connection));
 }
 
 /** Reads `keep-alive: timeout=5`, as Node's server and others send it (RFC 2068 section 19.7.1.1). */

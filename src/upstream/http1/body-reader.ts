@@ -1,5 +1,7 @@
-import type { ChunkedBody } from "./chunked-body.ts";
+import { ChunkedBody } from "./chunked-body.ts";
 import { WireError } from "./wire-error.ts";
+
+const DIGITS = /^\d+$/;
 
 /** Finds an answer's body in what a connection brings. */
 export interface BodyReader {
@@ -59,20 +61,24 @@ export interface Framing {
 }
 
 /**
- * The reader for an answer, as RFC 9112 section 6.3 says. That the two headers do not contradict each other, or
- * themselves, has been looked at before.
+ * The reader for an answer, as RFC 9112 section 6.3 says.
  *
- * @throws WireError for a transfer coding other than `chunked`: none is asked for.
+ * @throws WireError for a length that is none, or that contradicts chunks or itself, and for a transfer coding other
+ *   than `chunked`: none is asked for.
  */
-export function bodyReaderFor(framing: Framing, chunked: () => ChunkedBody): BodyReader {
-  const { status, transferEncoding, contentLength } = framing;
-  if (status === 204 || status === 304) return new SizedBody(0);
+export function bodyReaderFor({ status, transferEncoding, contentLength }: Framing): BodyReader {
+  const size = contentLength === undefined ? undefined : sizeOf(contentLength);
   if (transferEncoding !== undefined) {
-    if (transferEncoding.trim().toLowerCase() === "chunked") return chunked();
-    throw new WireError("HPE_INVALID_TRANSFER_ENCODING");
+    const isChunked = transferEncoding.toLowerCase() === "chunked" && size === undefined;
+    if (!isChunked) throw new WireError("HPE_INVALID_TRANSFER_ENCODING");
   }
-  if (contentLength === undefined) return new UnendingBody();
-  const size = /^\d+$/.test(contentLength) ? Number(contentLength) : Number.NaN;
+  if (status === 204 || status === 304) return new SizedBody(0);
+  if (transferEncoding !== undefined) return new ChunkedBody();
+  return size === undefined ? new UnendingBody() : new SizedBody(size);
+}
+
+function sizeOf(contentLength: string): number {
+  const size = DIGITS.test(contentLength) ? Number(contentLength) : Number.NaN;
   if (!Number.isSafeInteger(size)) throw new WireError("HPE_INVALID_CONTENT_LENGTH");
-  return new SizedBody(size);
+  return size;
 }

@@ -1,7 +1,8 @@
 import type { Socket } from "bun";
 import type { Cancellation } from "#kernel/cancellation.ts";
 import type { Target } from "#upstream/destinations.ts";
-import { type AnswerHead, AnswerHeadReader } from "./answer-head.ts";
+import type { AnswerHead } from "./answer-head.ts";
+import { AnswerHeadReader } from "./answer-head-reader.ts";
 import { Exchange, type Wire } from "./exchange.ts";
 import { CLOSED_EARLY, codeOf, WireError } from "./wire-error.ts";
 
@@ -12,8 +13,8 @@ const joined = Buffer.allocUnsafe(JOINED_BYTES_MAX);
 /** What is offered when a TLS connection opens: a name behind its length (RFC 7301 section 3.1). */
 const PROTOCOLS = Buffer.from("\u0008http/1.1", "latin1");
 
-/** Reads every head that comes in one piece, whatever the connection: nearly all do, and it stays in the caches. */
-const wholeHeads = new AnswerHeadReader();
+/** Reads what may be a whole head, whatever the connection: nearly all come in one piece. */
+let nextReader = new AnswerHeadReader();
 
 /** An idle connection is looked after by the operating system from here on, in milliseconds: networks forget silent ones. */
 const PROBED_AFTER_MS = 30_000;
@@ -44,8 +45,8 @@ export class Connection implements Wire {
   readonly #opening = Promise.withResolvers<Connection>();
   #socket: Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
-  /** Reads a head that comes in pieces. */
-  #headInPieces: AnswerHeadReader | undefined;
+  /** Holds the beginning of a head that comes in pieces. */
+  #headReader: AnswerHeadReader | undefined;
   /** Of the answer that is being read. */
   #head: AnswerHead | undefined;
   #unsent: Uint8Array[] = [];
@@ -178,13 +179,13 @@ export class Connection implements Wire {
   #read(exchange: Exchange, bytes: Buffer): void {
     let part: Uint8Array | undefined = bytes;
     if (this.#head === undefined) {
-      const reader = this.#headInPieces ?? wholeHeads;
+      const reader = this.#headReader ?? nextReader;
       this.#head = reader.read(bytes);
       if (this.#head === undefined) {
-        if (reader === wholeHeads) this.#readOn(bytes);
+        this.#keepReader(reader);
         return;
       }
-      this.#headInPieces = undefined;
+      this.#headReader = undefined;
       part = bytes.subarray(reader.bodyAt);
       exchange.begin(this.#head);
     }
@@ -195,10 +196,9 @@ export class Connection implements Wire {
   }
 
   /** The rest of a head must follow, and be read by whoever has read its beginning. */
-  #readOn(beginning: Buffer): void {
-    wholeHeads.restart();
-    this.#headInPieces = new AnswerHeadReader();
-    this.#headInPieces.read(beginning);
+  #keepReader(reader: AnswerHeadReader): void {
+    this.#headReader = reader;
+    if (reader === nextReader) nextReader = new AnswerHeadReader();
   }
 
   /** The answer is whole. What is left of the request, or came after the answer, would be taken for another's. */

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { type AnswerHead, AnswerHeadReader } from "#upstream/http1/answer-head.ts";
+import type { AnswerHead } from "#upstream/http1/answer-head.ts";
+import { AnswerHeadReader } from "#upstream/http1/answer-head-reader.ts";
 import { WireError } from "#upstream/http1/wire-error.ts";
 import { thrownBy } from "../requests.ts";
 import { eachCut } from "./pieces.ts";
 
 /** Reads pieces up to the end of a head; what was left of the last one belongs to the body. */
 function read(
-  pieces: readonly Uint8Array[],
+  pieces: readonly Buffer[],
   reader = new AnswerHeadReader(),
 ): { readonly head: AnswerHead | undefined; readonly rest: string } {
   let index = 0;
