@@ -1,6 +1,6 @@
 import type { HeaderRecord } from "#kernel/headers.ts";
 import { type BodyReader, bodyReaderFor } from "./body-reader.ts";
-import { fieldName } from "./field-name.ts";
+import { fieldMarkAt } from "./field-marks.ts";
 import { WireError } from "./wire-error.ts";
 
 const LINE_END = "\r\n";
@@ -50,11 +50,10 @@ function fieldsOf(text: string, from: number): HeaderValues {
   // Without a prototype, so that no name is there before it has come.
   const headers: HeaderValues = Object.create(null);
   let at = from;
-  while (at < text.length) {
+  for (let place = 0; at < text.length; place++) {
+    const { mark, name } = fieldMarkAt(text, at, place);
     const end = text.indexOf(LINE_END, at);
-    const colon = text.indexOf(":", at);
-    if (colon === -1 || colon > end) throw new WireError("HPE_INVALID_HEADER_TOKEN");
-    addField(headers, fieldName(text.slice(at, colon)), valueBetween(text, colon + 1, end));
+    addField(headers, name, valueBetween(text, at + mark.length, end));
     at = end + LINE_END.length;
   }
   return headers;
