@@ -17,6 +17,11 @@ export interface Ledger {
    * is kept in memory, booked from there and tried again, and {@link canAccept} says no meanwhile.
    */
   record(record: UsageRecord): void;
+  /**
+   * Takes a record as {@link record} does, in one write with those of requests that end at the same moment. It is in
+   * the journal when this settles, in the same turn of the event loop; it never rejects.
+   */
+  recordTogether(record: UsageRecord): Promise<void>;
   /** False while records of new requests could not be kept safe: the journal is full or cannot be written. */
   canAccept(): boolean;
   /**

@@ -4,6 +4,7 @@ import type { Clock } from "#kernel/clock.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { Log } from "#kernel/log.ts";
 import type { ThreadJournal } from "#storage/journal/thread-journal.ts";
+import { GroupCommit } from "./group-commit.ts";
 import type { Backlog, Ledger } from "./ledger.ts";
 
 /** Records wait this long for company before they are handed over, in milliseconds. */
@@ -77,6 +78,7 @@ export class ThreadLedger implements Ledger {
   readonly #unwritten = new Set<string>();
   readonly #flushes = new Set<Flush>();
   #door: LedgerDoor | undefined;
+  readonly #together = new GroupCommit<string>((lines) => this.#keep(lines));
   /** The journal's last lines, unless it is read back. */
   #gathered: string[] = [];
   /** The ledger has not taken all there is: what comes is read back from the journal when its turn has come. */
@@ -140,9 +142,17 @@ export class ThreadLedger implements Ledger {
   }
 
   record(record: UsageRecord): void {
-    const line = usageLine(record);
-    if (this.#write(line)) this.#gather(line);
-    else this.#handOverUnwritten(line);
+    this.#together.commit();
+    this.#keep([usageLine(record)]);
+  }
+
+  recordTogether(record: UsageRecord): Promise<void> {
+    return this.#together.add(usageLine(record));
+  }
+
+  #keep(lines: readonly string[]): void {
+    if (this.#write(lines)) this.#gather(lines);
+    else for (const line of lines) this.#handOverUnwritten(line);
     this.#watchBound();
   }
 
@@ -165,6 +175,7 @@ export class ThreadLedger implements Ledger {
   }
 
   async flush(limitMs: number): Promise<void> {
+    this.#together.commit();
     this.#handOver();
     this.#catchUp();
     const place = this.#journal.end;
@@ -185,13 +196,14 @@ export class ThreadLedger implements Ledger {
 
   /** Ends this thread's part; what is not booked stays in the journal for whoever opens it next. */
   close(): void {
+    this.#together.commit();
     for (const timer of [this.#gatherTimer, this.#writeTimer, this.#readTimer]) clearTimeout(timer);
     this.#journal.close();
   }
 
-  #write(line: string): boolean {
+  #write(lines: readonly string[]): boolean {
     try {
-      this.#journal.append(line);
+      this.#journal.append(...lines);
       return true;
     } catch (thrown) {
       if (!this.#isUnwritable) this.#log.error("journal.write_failed", failureOf(thrown));
@@ -205,10 +217,10 @@ export class ThreadLedger implements Ledger {
   #writeAgain(): void {
     this.#writeTimer = undefined;
     for (const line of this.#unwritten) {
-      if (!this.#write(line)) return;
+      if (!this.#write([line])) return;
       // It is with the ledger already. Handing it over a second time is what lets go of it in the journal.
       this.#unwritten.delete(line);
-      this.#gather(line);
+      this.#gather([line]);
     }
     try {
       this.#journal.probe();
@@ -220,9 +232,9 @@ export class ThreadLedger implements Ledger {
     this.#log.warn("journal.writable_again");
   }
 
-  #gather(line: string): void {
+  #gather(lines: readonly string[]): void {
     if (this.#isBehind) return;
-    this.#gathered.push(line);
+    this.#gathered.push(...lines);
     if (this.#gathered.length >= GATHER_MAX) this.#handOver();
     else this.#gatherTimer ??= setTimeout(() => this.#handOver(), GATHER_MS);
   }

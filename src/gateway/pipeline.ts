@@ -40,7 +40,8 @@ async function run(inbound: InboundCall & Watched, services: GatewayServices): P
     const billed = checkBilling(admitted, services);
     funded = billed instanceof Promise ? await billed : billed;
     const delivered = await deliver(funded, attempts, scope, services);
-    settle(funded, attempts, delivered, services);
+    const booking = settle(funded, attempts, delivered, services);
+    if (booking !== undefined) await booking;
     return respond(delivered, funded, scope);
   } catch (thrown) {
     scope.close();

@@ -38,7 +38,7 @@ export interface GatewayServices {
   readonly prices: Pick<PriceBook, "priceOf">;
   /** Sets money aside for requests; undefined where they are only metered, and none is refused for money. */
   readonly holdDesk: Pick<HoldDesk, "take" | "foresee" | "giveBack" | "noteAnswer"> | undefined;
-  readonly ledger: Pick<Ledger, "record" | "checkRoom">;
+  readonly ledger: Pick<Ledger, "record" | "recordTogether" | "checkRoom">;
   readonly parser: Pick<ParsePool, "read">;
   readonly send: Send;
   readonly limits: GatewayLimits;

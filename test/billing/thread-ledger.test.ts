@@ -62,10 +62,12 @@ class FakeDoor implements LedgerDoor {
 /** A disk that can be told to take nothing. */
 class FakeDisk implements Disk {
   isFull = false;
+  writes = 0;
   readonly truncate = systemDisk.truncate;
 
   write(descriptor: number, bytes: Uint8Array): number {
     if (this.isFull) throw diskError("ENOSPC");
+    this.writes++;
     return writeSync(descriptor, bytes);
   }
 }
@@ -88,6 +90,11 @@ class Stage extends JournalFolder {
     const door = new FakeDoor();
     ledger.connect(door);
     return { ledger, door, unbooked, told };
+  }
+
+  /** What one would find that began now. */
+  heir(): readonly string[] {
+    return [...this.open().peek()].map(idOf);
   }
 }
 
@@ -223,9 +230,10 @@ class RandomLives {
     return this.#recorded;
   }
 
-  step(): void {
+  async step(): Promise<void> {
     const dice = this.#shuffle.below(100);
-    if (dice < 60) this.#record(this.#shuffle.below(80));
+    if (dice < 30) this.#record(this.#shuffle.below(80));
+    else if (dice < 60) await this.#recordTogether(this.#shuffle.below(80));
     else if (dice < 80) this.#book(this.#shuffle.below(30));
     else if (dice < 94) jest.advanceTimersByTime(this.#shuffle.below(300));
     else if (dice < 96) this.#stage.disk.isFull = !this.#stage.disk.isFull;
@@ -250,6 +258,18 @@ class RandomLives {
       this.#expected.add(id);
       this.#current.ledger.record(recordOf(id));
     }
+  }
+
+  /** Now and then one that cannot wait comes in between. */
+  async #recordTogether(count: number): Promise<void> {
+    const recordings: Promise<void>[] = [];
+    for (let n = 0; n < count; n++) {
+      const id = `r${this.#recorded++}`;
+      this.#expected.add(id);
+      recordings.push(this.#current.ledger.recordTogether(recordOf(id)));
+      if (this.#shuffle.below(40) === 0) this.#record(1);
+    }
+    await Promise.all(recordings);
   }
 
   /** Each record is told of once, and only after it was booked. */
@@ -281,13 +301,13 @@ class RandomLives {
   }
 }
 
-test("whatever fails and dies whenever, every record is booked, and the journal is empty in the end", () => {
+test("whatever fails and dies whenever, every record is booked, and the journal is empty in the end", async () => {
   jest.useFakeTimers();
   try {
     for (let seed = 0; seed < 10; seed++) {
       using stage = new Stage();
       const lives = new RandomLives(stage, new Shuffle(seed));
-      for (let step = 0; step < 500; step++) lives.step();
+      for (let step = 0; step < 500; step++) await lives.step();
       lives.end();
       expect(lives.booked.size).toBe(lives.recorded);
       expect(lives.deaths).toBeGreaterThan(0);
@@ -297,6 +317,45 @@ test("whatever fails and dies whenever, every record is booked, and the journal 
     jest.useRealTimers();
   }
 }, 60_000);
+
+describe("records of one turn", () => {
+  test("are in the journal in one write and in order when their recording settles", async () => {
+    using stage = new Stage();
+    const { ledger, door } = stage.ledger();
+    const recordings = names(5).map((name) => ledger.recordTogether(recordOf(name)));
+    expect(stage.disk.writes).toBe(0);
+    await recordings[0];
+    expect(stage.disk.writes).toBe(1);
+    expect(stage.heir()).toEqual(names(5));
+    await Promise.all([...recordings, door.next()]);
+    expect(door.ids).toEqual(names(5));
+    expect(stage.disk.writes).toBe(1);
+  });
+
+  test("are written before one that is recorded at once, before a flush and before the end", () => {
+    for (const end of [
+      (ledger: ThreadLedger) => ledger.record(recordOf("b")),
+      (ledger: ThreadLedger) => void ledger.flush(1_000).catch(() => undefined),
+      (ledger: ThreadLedger) => ledger.close(),
+    ]) {
+      using stage = new Stage();
+      const { ledger } = stage.ledger();
+      void ledger.recordTogether(recordOf("a"));
+      end(ledger);
+      expect(stage.heir()[0]).toBe("a");
+    }
+  });
+
+  test("settle when the disk takes none of them, and are booked from memory", async () => {
+    using stage = new Stage();
+    const { ledger, door } = stage.ledger();
+    stage.disk.isFull = true;
+    await Promise.all(names(3).map((name) => ledger.recordTogether(recordOf(name))));
+    expect(ledger.canAccept()).toBe(false);
+    expect([...door.ids].sort()).toEqual(names(3));
+    ledger.close();
+  });
+});
 
 describe("a disk that takes nothing", () => {
   test("stops new requests from being taken on; records are booked from memory, and none is lost", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { frameOf, scanFrames } from "#storage/journal/frame.ts";
+import { framesOf, scanFrames } from "#storage/journal/frame.ts";
 import { Shuffle } from "../coordination/shuffle.ts";
 
 const AT_MS = 1_800_000_000_000;
@@ -14,7 +14,7 @@ const LINES = [
 
 /** Frames one after the other, and where each begins. */
 function journalOf(lines: readonly string[]): { bytes: Buffer; starts: number[]; ends: number[] } {
-  const frames = lines.map((line, index) => Buffer.from(frameOf(line, AT_MS + index)));
+  const frames = lines.map((line, index) => Buffer.from(framesOf([line], AT_MS + index)));
   const ends: number[] = [];
   for (const { length } of frames) ends.push((ends.at(-1) ?? 0) + length);
   return { bytes: Buffer.concat(frames), starts: [0, ...ends.slice(0, -1)], ends };
@@ -68,8 +68,8 @@ test("whatever stands between whole lines is skipped and counted", () => {
   const shuffle = new Shuffle(12);
   for (let round = 0; round < 2_000; round++) {
     const noise = Buffer.from(Array.from({ length: 1 + shuffle.below(80) }, () => shuffle.below(256)));
-    const first = Buffer.from(frameOf("{1}", AT_MS));
-    const second = Buffer.from(frameOf("{2}", AT_MS));
+    const first = Buffer.from(framesOf(["{1}"], AT_MS));
+    const second = Buffer.from(framesOf(["{2}"], AT_MS));
     const { lines, damagedBytes } = scanAll(Buffer.concat([first, noise, Buffer.from("\n"), second]));
     expect(lines).toEqual(["{1}", "{2}"]);
     expect(damagedBytes).toBe(noise.length + 1);
@@ -91,5 +91,5 @@ test("an empty line is a trial and no record", () => {
 });
 
 test("a line with control characters is none, since they are what a reader finds the next frame by", () => {
-  for (const line of ["{\n}", "{\u0000}"]) expect(() => frameOf(line, AT_MS)).toThrow(RangeError);
+  for (const line of ["{\n}", "{\u0000}"]) expect(() => framesOf([line], AT_MS)).toThrow(RangeError);
 });

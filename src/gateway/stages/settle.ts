@@ -1,3 +1,4 @@
+import type { Ledger } from "#billing/ledger.ts";
 import { costOf, type ModelPrice } from "#billing/prices.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import { NO_USAGE, type TokenUsage, type UsageRecord } from "#domain/usage-record.ts";
@@ -33,23 +34,35 @@ interface Outcome {
   readonly fault?: Fault;
 }
 
-/** Books what a delivered request used once its answer has ended. Never delays the answer. */
+/**
+ * Books what a delivered request used once its answer has ended. A whole answer may go when this has settled, which it
+ * does in the same turn of the event loop; a stream is not delayed.
+ */
 export function settle(
   call: BilledCall,
   attempts: AttemptLog,
   { reply, isLocal }: Delivered,
   services: GatewayServices,
-): void {
+): Promise<void> | undefined {
   if (isLocal) {
     settleLocal(call, reply, services);
-    return;
+    return undefined;
   }
+  const { ledger } = services;
   const upstreamRequestId = shortened(reply.headers["request-id"]);
   const httpStatus = reply.status;
-  const book = (ending: StreamEnding): void =>
+  const book = (ending: StreamEnding): UsageRecord | undefined =>
     finish(call, attempts, { ending, httpStatus, upstreamRequestId }, services);
-  if (reply.kind === "stream") void reply.ended.then(book);
-  else book(endingOf(reply, call.signal));
+  if (reply.kind === "whole") {
+    const record = book(endingOf(reply, call.signal));
+    return record && ledger.recordTogether(record);
+  }
+  void reply.ended.then((ending) => keep(book(ending), ledger));
+  return undefined;
+}
+
+function keep(record: UsageRecord | undefined, ledger: Pick<Ledger, "record">): void {
+  if (record !== undefined) ledger.record(record);
 }
 
 /** Counts and logs a request that was answered here and costs nothing. */
@@ -81,7 +94,7 @@ export function settleFault(
     fault,
   };
   if (!fault.skipsMonitoring) services.metrics.fault(fault.code);
-  finish(call, attempts, outcome, services);
+  keep(finish(call, attempts, outcome, services), services.ledger);
 }
 
 /** Counts and logs a request that was refused before it could cost anything. */
@@ -106,8 +119,14 @@ function endingOf(reply: Reply & { kind: "whole" }, clientSignal: AbortSignal): 
   };
 }
 
-function finish(call: BilledCall, attempts: AttemptLog, outcome: Outcome, services: GatewayServices): void {
-  const { clock, holdDesk, ledger, log, metrics } = services;
+/** Counts and logs a request that passed; what is to be recorded of it. */
+function finish(
+  call: BilledCall,
+  attempts: AttemptLog,
+  outcome: Outcome,
+  services: GatewayServices,
+): UsageRecord | undefined {
+  const { clock, holdDesk, log, metrics } = services;
   const { httpStatus, fault } = outcome;
   const durationMs = clock.monotonic() - call.startedAt;
   const isBooked = call.operation === "messages";
@@ -116,11 +135,11 @@ function finish(call: BilledCall, attempts: AttemptLog, outcome: Outcome, servic
   call.hold?.settle(Number(record?.costNanos ?? 0n));
   if (record !== undefined) {
     if (record.status === "completed") holdDesk?.noteAnswer(record.apiKeyId, record.model, record);
-    ledger.record(record);
     metrics.usage(record);
   }
   metrics.requestEnded(call.operation, httpStatus, durationMs);
   logRequest(log, { call, durationMs, httpStatus, attempts, record, fault });
+  return record;
 }
 
 /** An upstream's id is kept only as far as an index can hold it. */

@@ -23,27 +23,41 @@ const LINE_BYTES_MAX = 10 ** LENGTH_DIGITS - 1;
 let scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
 
 /**
- * A line as it stands in the journal: `<CRC-32> <length> <time> <line>\n`, where length and time are decimal
- * with leading zeros and the checksum covers everything between it and the line feed. An empty line is no
+ * Lines as they stand in the journal, each in a frame: `<CRC-32> <length> <time> <line>\n`, where length and time are
+ * decimal with leading zeros and the checksum covers everything between it and the line feed. An empty line is no
  * record. The bytes are valid until the next call.
  *
- * @param atMs when the line was recorded, in milliseconds since the Unix epoch.
- * @throws RangeError when the line is longer than ten million bytes or holds control characters, of which
+ * @param atMs when the lines were recorded, in milliseconds since the Unix epoch.
+ * @throws RangeError when a line is longer than ten million bytes or holds control characters, of which
  *   JSON has none: they are how a reader finds the next frame after damaged bytes.
  */
-export function frameOf(line: string, atMs: number): Uint8Array {
+export function framesOf(lines: readonly string[], atMs: number): Uint8Array {
+  const time = String(atMs).padStart(TIME_DIGITS, "0");
+  let end = 0;
+  for (const line of lines) end = writeFrame(line, end, time);
+  return scratch.subarray(0, end);
+}
+
+/** Writes one frame into the scratch and returns where it ends. */
+function writeFrame(line: string, at: number, time: string): number {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
   if (/[\u0000-\u001f]/.test(line)) throw new RangeError("a journal line must not hold control characters");
-  const bytesMax = LINE_AT + line.length * BYTES_PER_UNIT_MAX + 1;
-  if (bytesMax > scratch.length) scratch = Buffer.allocUnsafe(bytesMax);
-  const length = scratch.write(line, LINE_AT, "utf8");
+  reserve(at, LINE_AT + line.length * BYTES_PER_UNIT_MAX + 1);
+  const length = scratch.write(line, at + LINE_AT, "utf8");
   if (length > LINE_BYTES_MAX) throw new RangeError(`a journal line has ${length} bytes`);
-  const end = LINE_AT + length;
-  const head = `${String(length).padStart(LENGTH_DIGITS, "0")} ${String(atMs).padStart(TIME_DIGITS, "0")} `;
-  scratch.write(head, LENGTH_AT, "latin1");
-  scratch.write(`${checksumOf(scratch, LENGTH_AT, end)} `, 0, "latin1");
+  const end = at + LINE_AT + length;
+  scratch.write(`${String(length).padStart(LENGTH_DIGITS, "0")} ${time} `, at + LENGTH_AT, "latin1");
+  scratch.write(`${checksumOf(scratch, at + LENGTH_AT, end)} `, at, "latin1");
   scratch[end] = LINE_FEED;
-  return scratch.subarray(0, end + 1);
+  return end + 1;
+}
+
+/** Makes room in the scratch behind what is in use. */
+function reserve(used: number, bytes: number): void {
+  if (used + bytes <= scratch.length) return;
+  const larger = Buffer.allocUnsafe(Math.max(used + bytes, scratch.length * 2));
+  scratch.copy(larger, 0, 0, used);
+  scratch = larger;
 }
 
 /** What was found in a stretch of a journal. */

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import type { Clock } from "#kernel/clock.ts";
 import type { Log } from "#kernel/log.ts";
-import { frameOf, type Scan, scanFrames } from "./frame.ts";
+import { framesOf, type Scan, scanFrames } from "./frame.ts";
 import {
   bySegmentAge,
   type Disk,
@@ -115,16 +115,17 @@ export class ThreadJournal {
   }
 
   /**
-   * Appends a line. It is safe from the death of this process when this returns. A full journal takes lines
-   * too: they are those of requests that are under way.
+   * Appends lines, all or none. They are safe from the death of this process when this returns. A full journal takes
+   * lines too: they are those of requests that are under way.
    *
    * @throws Error of the file system; the journal is as it was before.
-   * @throws RangeError when the line is none.
+   * @throws RangeError when a line is none.
    */
-  append(line: string): void {
+  append(...lines: readonly string[]): void {
     const atMs = this.#options.clock.now();
-    this.#write(frameOf(line, atMs));
-    if (this.#unread++ === 0) this.#unreadSinceMs = atMs;
+    this.#write(framesOf(lines, atMs));
+    if (this.#unread === 0) this.#unreadSinceMs = atMs;
+    this.#unread += lines.length;
   }
 
   /**
@@ -133,13 +134,13 @@ export class ThreadJournal {
    * @throws Error of the file system when they cannot.
    */
   probe(): void {
-    this.#write(frameOf("", this.#options.clock.now()));
+    this.#write(framesOf([""], this.#options.clock.now()));
   }
 
-  #write(frame: Uint8Array): void {
-    this.#openSegment().append(frame);
-    this.#end += frame.length;
-    this.#bytes += frame.length;
+  #write(frames: Uint8Array): void {
+    this.#openSegment().append(frames);
+    this.#end += frames.length;
+    this.#bytes += frames.length;
     this.#watchBytes();
   }
 
