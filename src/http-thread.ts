@@ -143,7 +143,7 @@ function connectLedger(rooms: HttpThreadRooms, port: MessagePort): void {
     ledger.booked(batch);
   };
   ledger.connect({
-    record: (batch, lines) => port.postMessage({ batch, lines } satisfies LedgerMessage),
+    record: (batch, lines) => port.postMessage({ batch, lines: lines.join("\n") } satisfies LedgerMessage),
     hurry: () => port.postMessage("hurry" satisfies LedgerMessage),
   });
 }

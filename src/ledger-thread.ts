@@ -26,7 +26,9 @@ export function runLedgerThread(port: Port): void {
         const message = data as LedgerMessage;
         if (message === "hurry") return booker.hurry();
         const { batch, lines } = message;
-        booker.add(lines, (changes) => port.postMessage({ batch, changes } satisfies LedgerAnswer));
+        booker.add(lines.split("\n"), (changes) =>
+          port.postMessage({ batch, changes } satisfies LedgerAnswer),
+        );
       };
     },
     close: async () => {

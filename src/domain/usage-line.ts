@@ -9,8 +9,13 @@ declare global {
   }
 }
 
-/** Digits of the largest number in a line, and a sign. */
-const DIGITS_MAX = 20;
+const [MINUS, ZERO, NINE] = [45, 48, 57];
+const MARKS = {
+  userId: mark("user_id"),
+  apiKeyId: mark("api_key_id"),
+  costNanos: mark("cost_nanos"),
+  subscriptionId: mark("subscription_id"),
+};
 
 /** Who pays for a record, and how much. */
 export interface LineCharge {
@@ -28,23 +33,45 @@ export interface LineCharge {
  * @throws Error when the line is none of {@link usageLine}.
  */
 export function chargeOf(line: string): LineCharge {
-  const [userId, apiKeyId] = [numberIn(line, "user_id"), numberIn(line, "api_key_id")];
+  const userAt = behind(line, MARKS.userId, 0);
+  const keyAt = behind(line, MARKS.apiKeyId, userAt);
+  const costAt = behind(line, MARKS.costNanos, keyAt);
+  const subscriptionAt = behind(line, MARKS.subscriptionId, costAt);
+  const [userId, apiKeyId] = [numberAt(line, userAt), numberAt(line, keyAt)];
   if (userId === undefined || apiKeyId === undefined) throw new Error("the line names nobody who pays");
   return {
     userId: userId as UserId,
     apiKeyId: apiKeyId as ApiKeyId,
-    subscriptionId: numberIn(line, "subscription_id") as SubscriptionId | undefined,
-    costNanos: numberIn(line, "cost_nanos"),
+    subscriptionId: numberAt(line, subscriptionAt) as SubscriptionId | undefined,
+    costNanos: numberAt(line, costAt),
   };
 }
 
-/** A field's number; undefined when it is null or not there. */
-function numberIn(line: string, name: string): number | undefined {
-  const mark = `,"${name}":`;
-  const at = line.indexOf(mark);
-  const value =
-    at === -1 ? Number.NaN : Number.parseInt(line.slice(at + mark.length, at + mark.length + DIGITS_MAX), 10);
-  return Number.isNaN(value) ? undefined : value;
+/** What stands before a field's value, if it is not the first. */
+function mark(name: string): string {
+  return `,"${name}":`;
+}
+
+/** Where a field's value begins, which is behind `from` in most lines; 0 when it is not there. */
+function behind(line: string, mark: string, from: number): number {
+  let at = line.indexOf(mark, from);
+  if (at === -1) at = line.indexOf(mark);
+  return at === -1 ? 0 : at + mark.length;
+}
+
+/** The whole number there; undefined when there is none. */
+function numberAt(line: string, from: number): number | undefined {
+  const isNegative = line.charCodeAt(from) === MINUS;
+  const first = isNegative ? from + 1 : from;
+  let value = 0;
+  let at = first;
+  for (; at < line.length; at++) {
+    const code = line.charCodeAt(at);
+    if (code < ZERO || code > NINE) break;
+    value = value * 10 + (code - ZERO);
+  }
+  if (at === first) return undefined;
+  return isNegative ? -value : value;
 }
 
 /** Attempts of most records: none that would be told of one by one. */
