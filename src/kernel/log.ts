@@ -73,6 +73,14 @@ function renderPretty(level: LogLevel, event: string, fields: LogFields): string
   return `${timestamp().slice(11, 23)} ${level.padEnd(5)} ${event}${pairs.join("")}\n`;
 }
 
+let shownMs = 0;
+let shown = "";
+
+/** Requests that go on together end within one millisecond. */
 function timestamp(): string {
-  return new Date(systemClock.now()).toISOString();
+  const nowMs = systemClock.now();
+  if (nowMs === shownMs) return shown;
+  shownMs = nowMs;
+  shown = new Date(nowMs).toISOString();
+  return shown;
 }
