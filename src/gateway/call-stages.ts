@@ -7,6 +7,7 @@ import type { AttemptRecord } from "#domain/attempt-record.ts";
 import type { Dialect } from "#domain/platform.ts";
 import type { Principal } from "#domain/principal.ts";
 import type { TokenUsage, UsageStatus } from "#domain/usage-record.ts";
+import type { HeaderRecord } from "#kernel/headers.ts";
 import type { CallFacts } from "#protocols/call-facts.ts";
 import type { Call, Operation, Provider } from "#providers/provider.ts";
 import type { LineWait } from "./line-wait.ts";
@@ -20,7 +21,7 @@ export interface InboundCall {
   readonly requestId: string;
   readonly dialect: Dialect;
   readonly operation: Operation;
-  readonly headers: Headers;
+  readonly headers: HeaderRecord;
   /** With its question mark; empty when there is none. */
   readonly query: string;
   /** Aborts when the client leaves. */

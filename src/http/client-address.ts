@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { AddressSet } from "#config/cidr.ts";
+import { type HeaderRecord, headerOf } from "#kernel/headers.ts";
 
 /** Hops of `x-forwarded-for` that are looked at, from the nearest one on. */
 const HOPS_MAX = 16;
@@ -10,11 +11,11 @@ const HOPS_MAX = 16;
  */
 export function clientAddress(
   peer: string | undefined,
-  headers: Headers,
+  headers: HeaderRecord,
   trusted: AddressSet,
 ): string | undefined {
   if (peer === undefined || trusted.isEmpty || !trusted.has(peer)) return peer;
-  const hops = (headers.get("x-forwarded-for") ?? "").split(",").slice(-HOPS_MAX).reverse();
+  const hops = (headerOf(headers, "x-forwarded-for") ?? "").split(",").slice(-HOPS_MAX).reverse();
   let nearest = peer;
   for (const hop of hops) {
     const address = hop.trim();

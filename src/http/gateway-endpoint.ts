@@ -3,6 +3,7 @@ import type { AddressSet } from "#config/cidr.ts";
 import { relay } from "#gateway/pipeline.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import type { Cohorts } from "#kernel/cohorts.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { newRequestId } from "#kernel/random.ts";
 import type { Operation } from "#providers/provider.ts";
 import { clientAddress } from "./client-address.ts";
@@ -33,16 +34,17 @@ export async function handleGateway(
 ): Promise<Response> {
   // Bun would cut an answer that is silent for the idle time; every wait on this path has a limit of its own.
   server?.timeout(request, 0);
+  const headers = recordOf(request.headers);
   let isGivenUp = false;
   const response = await relay(
     {
       requestId: newRequestId(),
       dialect: "anthropic",
       operation,
-      headers: request.headers,
+      headers,
       query: queryOf(request.url),
       signal: request.signal,
-      clientAddress: clientAddress(server?.requestIP(request)?.address, request.headers, trustedProxies),
+      clientAddress: clientAddress(server?.requestIP(request)?.address, headers, trustedProxies),
       arrivedAtMs: services.clock.now(),
       startedAt: services.clock.monotonic(),
       readBody: async () => {

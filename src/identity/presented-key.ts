@@ -1,4 +1,5 @@
 import { Fault } from "#kernel/fault.ts";
+import { type HeaderRecord, headerOf } from "#kernel/headers.ts";
 
 /** Longest key that is looked at, in characters; ours are far shorter. */
 const KEY_LENGTH_MAX = 512;
@@ -8,9 +9,9 @@ const KEY_LENGTH_MAX = 512;
  *
  * @throws Fault `auth.key_in_query`, `auth.key_missing`, `auth.key_invalid`.
  */
-export function presentedKey(headers: Headers, query: string): string {
+export function presentedKey(headers: HeaderRecord, query: string): string {
   if (query !== "" && hasKeyInQuery(query)) throw new Fault("auth.key_in_query");
-  const key = bearerToken(headers) ?? headers.get("x-api-key") ?? headers.get("x-goog-api-key");
+  const key = bearerToken(headers) ?? headerOf(headers, "x-api-key") ?? headerOf(headers, "x-goog-api-key");
   const trimmed = key?.trim() ?? "";
   if (trimmed === "") throw new Fault("auth.key_missing");
   if (trimmed.length > KEY_LENGTH_MAX) throw new Fault("auth.key_invalid");
@@ -18,8 +19,8 @@ export function presentedKey(headers: Headers, query: string): string {
 }
 
 /** The token of an `Authorization: Bearer` header; undefined for other schemes. */
-export function bearerToken(headers: Headers): string | undefined {
-  const value = headers.get("authorization");
+export function bearerToken(headers: HeaderRecord): string | undefined {
+  const value = headerOf(headers, "authorization");
   if (value === null || value.slice(0, 7).toLowerCase() !== "bearer ") return undefined;
   return value.slice(7).trim();
 }

@@ -19,7 +19,7 @@ export interface Call {
   readonly modelRange: ByteRange | undefined;
   readonly stream: boolean;
   readonly body: Uint8Array;
-  readonly headers: Headers;
+  readonly headers: HeaderRecord;
   /** The query string as the client sent it, with its question mark; empty when there was none. */
   readonly query: string;
 }

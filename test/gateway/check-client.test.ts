@@ -4,6 +4,7 @@ import type { ApiKeyId, GroupId, UserId } from "#domain/ids.ts";
 import { DEFAULT_SETTINGS, type RuntimeSettings } from "#domain/settings.ts";
 import { checkClient } from "#gateway/stages/check-client.ts";
 import { Fault } from "#kernel/fault.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { groupWith } from "../accounts/pool.ts";
 
 const GENUINE = {
@@ -42,7 +43,7 @@ function check({ headers = GENUINE, call = {}, groups = [groupOf(1)], settings =
   };
   const asked = { operation: "messages" as const, model: "claude-sonnet-4-6", maxTokens: 64, stream: false };
   return checkClient(
-    { ...asked, isClaudeCodeBody: true, principal, ...call, headers: new Headers(headers) },
+    { ...asked, isClaudeCodeBody: true, principal, ...call, headers: recordOf(new Headers(headers)) },
     rooms,
   );
 }

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import { presentedKey } from "#identity/presented-key.ts";
 import { Fault } from "#kernel/fault.ts";
+import { recordOf } from "#kernel/headers.ts";
 
 const code = (headers: Record<string, string>, query = ""): string => {
   try {
-    return presentedKey(new Headers(headers), query);
+    return presentedKey(recordOf(new Headers(headers)), query);
   } catch (thrown) {
     return Fault.from(thrown).code;
   }

@@ -3,6 +3,7 @@ import type { GroupId } from "#domain/ids.ts";
 import type { RuntimeSettings } from "#domain/settings.ts";
 import type { ParsedCall } from "#gateway/call-stages.ts";
 import { Fault } from "#kernel/fault.ts";
+import { headerOf } from "#kernel/headers.ts";
 import { claudeCodeVersion } from "#protocols/anthropic/claude-code.ts";
 import { isProbe } from "#protocols/anthropic/housekeeping.ts";
 
@@ -58,12 +59,12 @@ export function checkClient<C extends CheckableCall>(
  * `metadata` (https://platform.claude.com/docs/en/api/messages-count-tokens).
  */
 function detectClaudeCode(call: CheckableCall): KnownClient | undefined {
-  const version = claudeCodeVersion(call.headers.get("user-agent"));
+  const version = claudeCodeVersion(headerOf(call.headers, "user-agent"));
   if (version === undefined) return undefined;
   const isCount = call.operation === "count-tokens";
   const isGenuine =
     (!isCount && isProbe(call)) ||
-    ((isCount || call.isClaudeCodeBody) && CLAUDE_CODE_HEADERS.every((name) => call.headers.get(name)));
+    ((isCount || call.isClaudeCodeBody) && CLAUDE_CODE_HEADERS.every((name) => headerOf(call.headers, name)));
   return isGenuine ? { name: "claude-code", version } : undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { AuthenticatedCall, ParsedCall } from "#gateway/call-stages.ts";
 import type { GatewayServices } from "#gateway/services.ts";
 import { Fault } from "#kernel/fault.ts";
+import { headerOf } from "#kernel/headers.ts";
 import type { SessionSeed } from "#protocols/call-facts.ts";
 import { providerFor } from "#providers/registry.ts";
 
@@ -24,7 +25,7 @@ function seedOf({ headers, principal, clientAddress }: AuthenticatedCall): Sessi
   return {
     apiKeyId: principal.apiKeyId,
     clientAddress,
-    userAgent: headers.get("user-agent") ?? undefined,
-    sessionId: headers.get("x-claude-code-session-id") ?? undefined,
+    userAgent: headerOf(headers, "user-agent") ?? undefined,
+    sessionId: headerOf(headers, "x-claude-code-session-id") ?? undefined,
   };
 }

@@ -5,6 +5,7 @@ import { type Problem, respondProblem } from "#http/problem.ts";
 import { pathOf } from "#http/request-path.ts";
 import { type AdminDetail, adminDetail } from "#http/schemas/admin-detail.ts";
 import { hasAdminToken } from "#identity/admin-token.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { StallWatch } from "#kernel/stall-watch.ts";
 import type { AdminOptions } from "./admin-options.ts";
 import { problemOf } from "./failure.ts";
@@ -70,7 +71,7 @@ export function adminOperations(options: Pick<AdminOptions, "adminToken" | "log"
   ) => {
     const readCall = callReader(contract);
     const answer = async (request: Request, params: PathParams): Promise<Response | Problem> => {
-      if (!hasAdminToken(request.headers, options.adminToken)) return { kind: "unauthorized" };
+      if (!hasAdminToken(recordOf(request.headers), options.adminToken)) return { kind: "unauthorized" };
       const call = await readCall(request, params);
       return call.ok ? await run(call.result) : call.problem;
     };

@@ -6,6 +6,7 @@ import { type GatewayEndpointOptions, queryOf, type RequestServer } from "#http/
 import { gatewayDetail, modelAnswer, modelsAnswer, modelsParameters } from "#http/schemas/gateway.ts";
 import { presentedKey } from "#identity/presented-key.ts";
 import { Fault } from "#kernel/fault.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { newRequestId } from "#kernel/random.ts";
 import type { ModelCard } from "#providers/provider.ts";
 import type { Snapshot } from "#snapshot/snapshot.ts";
@@ -57,8 +58,9 @@ function authorizedModels(
   { services, trustedProxies }: GatewayEndpointOptions,
   snapshot: Snapshot,
 ): readonly ModelCard[] {
-  const key = presentedKey(request.headers, queryOf(request.url));
-  const address = clientAddress(server?.requestIP(request)?.address, request.headers, trustedProxies);
+  const headers = recordOf(request.headers);
+  const key = presentedKey(headers, queryOf(request.url));
+  const address = clientAddress(server?.requestIP(request)?.address, headers, trustedProxies);
   return listModels(snapshot, services.identity.authenticate(key, address).group);
 }
 

@@ -3,6 +3,7 @@ import { respondProblem } from "#http/problem.ts";
 import { pathOf } from "#http/request-path.ts";
 import { hasAdminToken } from "#identity/admin-token.ts";
 import { Fault } from "#kernel/fault.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { newRequestId } from "#kernel/random.ts";
 import type { Secret } from "#kernel/secret.ts";
 
@@ -31,7 +32,7 @@ export function respondUnrouted(
   adminToken: Secret,
 ): Response {
   const path = pathOf(request.url);
-  if (ADMIN_PATH.test(path) && !hasAdminToken(request.headers, adminToken)) {
+  if (ADMIN_PATH.test(path) && !hasAdminToken(recordOf(request.headers), adminToken)) {
     return respondProblem({ kind: "unauthorized" }, path);
   }
   const allowed = methodsAt(path, routes);

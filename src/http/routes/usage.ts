@@ -9,6 +9,7 @@ import { gatewayDetail } from "#http/schemas/gateway.ts";
 import { keyUsageAnswer, keyUsageParameters } from "#http/schemas/key-usage.ts";
 import { presentedKey } from "#identity/presented-key.ts";
 import { Fault } from "#kernel/fault.ts";
+import { recordOf } from "#kernel/headers.ts";
 import { newRequestId } from "#kernel/random.ts";
 import type { Snapshot } from "#snapshot/snapshot.ts";
 import type { KeyStatisticsRepository } from "#storage/repositories/key-statistics.ts";
@@ -68,8 +69,9 @@ async function usageOf(
 ): Promise<object> {
   const { identity, eligibility, clock } = services;
   const query = queryOf(request.url);
-  const address = clientAddress(server?.requestIP(request)?.address, request.headers, trustedProxies);
-  const presented = presentedKey(request.headers, query);
+  const headers = recordOf(request.headers);
+  const address = clientAddress(server?.requestIP(request)?.address, headers, trustedProxies);
+  const presented = presentedKey(headers, query);
   const { apiKeyId } = identity.identify(presented, address);
   const used = await statistics.read(apiKeyId, readUsageTimes(query, clock.now()));
   // Read after the flush, so that the amounts are no older than the statistics beside them.

@@ -1,7 +1,7 @@
 import type { Account } from "#domain/account.ts";
 import { mappedModel } from "#domain/model-mapping.ts";
 import type { UpstreamRequest } from "#domain/upstream-request.ts";
-import { recordOf } from "#kernel/headers.ts";
+import type { HeaderRecord } from "#kernel/headers.ts";
 import { splice } from "#kernel/json-scan.ts";
 import { PRODUCT } from "#kernel/product.ts";
 import { modelRangeIn } from "#protocols/anthropic/body-parts.ts";
@@ -48,16 +48,15 @@ function bodyFor({ body, model, modelRange }: Call, { modelMapping }: Account): 
   return splice(body, modelRange ?? modelRangeIn(body), new TextEncoder().encode(JSON.stringify(sent)));
 }
 
-function requestHeaders(client: Headers, credential: string): Record<string, string> {
+function requestHeaders(client: HeaderRecord, credential: string): Record<string, string> {
   const headers: Record<string, string> = {
     accept: "application/json",
     "content-type": "application/json",
     "anthropic-version": DEFAULT_VERSION,
   };
-  const sent = recordOf(client);
-  for (const name in sent) {
+  for (const name in client) {
     if (!isPassed(name)) continue;
-    const value = sent[name];
+    const value = client[name];
     if (typeof value === "string") headers[name] = value;
   }
   headers["x-api-key"] = credential;
