@@ -8,16 +8,17 @@ import type { Dialect } from "#domain/platform.ts";
 import type { Principal } from "#domain/principal.ts";
 import type { TokenUsage, UsageStatus } from "#domain/usage-record.ts";
 import type { HeaderRecord } from "#kernel/headers.ts";
+import type { Lease } from "#kernel/lease.ts";
 import type { CallFacts } from "#protocols/call-facts.ts";
 import type { Call, Operation, Provider } from "#providers/provider.ts";
-import type { LineWait } from "./line-wait.ts";
+import type { PendingAnswer } from "./pending-answer.ts";
 import type { RequestTrace } from "./request-trace.ts";
 
 /**
  * What arrives from HTTP, with nothing checked. Each stage adds its fields to this one object and hands it on
  * under the wider type, because copying it at every stage costs more than all the stages together.
  */
-export interface InboundCall {
+export interface InboundCall extends Lease {
   readonly requestId: string;
   readonly dialect: Dialect;
   readonly operation: Operation;
@@ -34,14 +35,14 @@ export interface InboundCall {
   readonly startedAt: number;
   /** Reads the whole body, within the limits of size and time. */
   readBody(): Promise<Uint8Array>;
-  /** Called once, just before the last byte of the answer, or when the client has left. */
-  onEnd(): void;
+  /** Called just before the last byte of the answer, or when the client has left. */
+  release(): void;
 }
 
 /** What goes along with a request from its first stage to its last. */
 export interface Watched {
-  /** Sees to it that a streaming client that waits is sent pings. */
-  readonly wait: LineWait;
+  /** What the client gets; one that waits for a stream is sent pings. */
+  readonly answer: PendingAnswer;
   /** Notes how the request comes by its answer. */
   readonly trace: RequestTrace;
 }

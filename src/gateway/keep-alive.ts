@@ -1,40 +1,14 @@
 import { Fault } from "#kernel/fault.ts";
 import { PING_EVENT } from "#protocols/anthropic/ping.ts";
 import type { InboundCall } from "./call-stages.ts";
-import type { LineWait } from "./line-wait.ts";
-import { addRequestId, faultEvent, respondFault } from "./render-fault.ts";
+import { addRequestId, faultEvent } from "./render-fault.ts";
 import type { ChunkReader } from "./stream-relay.ts";
 
 /** What the pipeline comes to. Never rejects. */
 export type Outcome = Response | Fault;
 
-interface KeepAliveOptions {
-  readonly call: Pick<InboundCall, "requestId">;
-  readonly wait: LineWait;
-  readonly pingMs: number;
-}
-
-/**
- * Answers a request with what the pipeline comes to; early, with pings, when a streaming request stands in
- * line for longer than a ping interval.
- *
- * The only place that knows whether the client has already been given a status line, so the only place
- * that decides between an HTTP error and an error event. Stages just wait and throw.
- */
-export function keepAlive(
-  outcome: Promise<Outcome>,
-  { call, wait, pingMs }: KeepAliveOptions,
-): Promise<Response> {
-  const { promise, resolve } = Promise.withResolvers<Response>();
-  wait.onLong = () => resolve(pingUntil(outcome, call, pingMs));
-  void outcome.then((settled) => {
-    wait.end();
-    resolve(settled instanceof Fault ? respondFault(settled, call) : settled);
-  });
-  return promise;
-}
-
-function pingUntil(
+/** An answer that begins with pings, one an interval of `pingMs` milliseconds, and goes on with the outcome. */
+export function pingUntil(
   outcome: Promise<Outcome>,
   call: Pick<InboundCall, "requestId">,
   pingMs: number,

@@ -1,11 +1,10 @@
 import { Fault } from "#kernel/fault.ts";
-import { leaseOf } from "#kernel/lease.ts";
 import { RequestScope } from "#kernel/request-scope.ts";
 import type { AttemptLog, InboundCall, ParsedCall, Watched } from "./call-stages.ts";
 import { type DeliverableCall, deliver } from "./deliver.ts";
 import { ruledFault } from "./error-rules.ts";
-import { keepAlive, type Outcome } from "./keep-alive.ts";
-import { LineWait } from "./line-wait.ts";
+import type { Outcome } from "./keep-alive.ts";
+import { PendingAnswer } from "./pending-answer.ts";
 import { RequestTrace } from "./request-trace.ts";
 import { respond } from "./respond.ts";
 import type { GatewayServices } from "./services.ts";
@@ -19,17 +18,18 @@ import { settle, settleFault, settleRefusal } from "./stages/settle.ts";
 /** One client request, from its headers to the last byte of its reply. Never rejects. */
 export function relay(call: InboundCall, services: GatewayServices): Promise<Response> {
   const { clock, limits, stallWatch } = services;
-  const wait = new LineWait(limits.pingMs, stallWatch);
+  const answer = new PendingAnswer(call, { pingMs: limits.pingMs, stallWatch });
   const trace = new RequestTrace(call.startedAt, clock);
-  const watched = Object.assign(call, { wait, trace });
-  return keepAlive(run(watched, services), { call: watched, wait, pingMs: limits.pingMs });
+  void run(Object.assign(call, { answer, trace }), services);
+  return answer.response;
 }
 
-async function run(inbound: InboundCall & Watched, services: GatewayServices): Promise<Outcome> {
+async function run(inbound: InboundCall & Watched, services: GatewayServices): Promise<void> {
   const scope = new RequestScope(inbound.signal);
   const attempts: AttemptLog = { count: 0, lastAccount: undefined, lastStartedAtMs: 0, failed: [] };
   let funded: DeliverableCall | undefined;
-  scope.hold(leaseOf(() => inbound.onEnd()));
+  let outcome: Outcome;
+  scope.hold(inbound);
   services.metrics.requestStarted();
   try {
     const authenticated = authenticate(inbound, services);
@@ -42,7 +42,7 @@ async function run(inbound: InboundCall & Watched, services: GatewayServices): P
     const delivered = await deliver(funded, attempts, scope, services);
     const booking = settle(funded, attempts, delivered, services);
     if (booking !== undefined) await booking;
-    return respond(delivered, funded, scope);
+    outcome = respond(delivered, funded, scope);
   } catch (thrown) {
     scope.close();
     const thrownFault = Fault.from(thrown);
@@ -50,10 +50,10 @@ async function run(inbound: InboundCall & Watched, services: GatewayServices): P
     inbound.trace.addFault(fault);
     if (funded === undefined) settleRefusal(inbound, fault, services);
     else settleFault(funded, attempts, fault, services);
-    return fault;
-  } finally {
-    services.traces.end(inbound.trace);
+    outcome = fault;
   }
+  services.traces.end(inbound.trace);
+  inbound.answer.settle(outcome);
 }
 
 /** From here on the trace can be asked for by the request's id. */

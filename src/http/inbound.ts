@@ -1,3 +1,4 @@
+import type { CohortMember, Cohorts } from "#kernel/cohorts.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { StallListener, StallWatch, Watch } from "#kernel/stall-watch.ts";
 
@@ -10,10 +11,17 @@ export interface BodyLimits {
   readonly readMs: number;
 }
 
+/** Whoever has a body read. */
+export interface BodyOwner {
+  /** Requests whose bodies are there go on together. */
+  readonly arrivals: Cohorts;
+  /** Called when the body will not be read to its end. */
+  onGivenUp(): void;
+}
+
 /**
  * Reads a whole request body.
  *
- * @param onGivenUp called when it will not be read to its end.
  * @throws Fault `parse.body_too_large` whether the size was declared or not, `parse.body_unreadable` when
  * the client broke off or took too long.
  */
@@ -21,22 +29,23 @@ export function readBody(
   request: Request,
   { bytesMax, readMs }: BodyLimits,
   stallWatch: StallWatch,
-  onGivenUp?: () => void,
+  owner?: BodyOwner,
 ): Promise<Uint8Array> {
-  return new BodyReading({ bytesMax, readMs }, stallWatch, onGivenUp).read(request);
+  return new BodyReading({ bytesMax, readMs }, stallWatch, owner).read(request);
 }
 
 /** One body being read. Every request comes by here: there are as few promises and closures as can be. */
-class BodyReading implements StallListener {
+class BodyReading implements StallListener, CohortMember {
   readonly #limits: BodyLimits;
   readonly #watch: Watch;
-  readonly #onGivenUp: (() => void) | undefined;
+  readonly #owner: BodyOwner | undefined;
   readonly #body = Promise.withResolvers<Uint8Array>();
   #isTooLarge = false;
+  #bytes: Uint8Array | undefined;
 
-  constructor(limits: BodyLimits, stallWatch: StallWatch, onGivenUp: (() => void) | undefined) {
+  constructor(limits: BodyLimits, stallWatch: StallWatch, owner: BodyOwner | undefined) {
     this.#limits = limits;
-    this.#onGivenUp = onGivenUp;
+    this.#owner = owner;
     this.#watch = stallWatch.watch(this);
   }
 
@@ -60,12 +69,18 @@ class BodyReading implements StallListener {
 
   readonly #onRead = (body: Uint8Array): void => {
     this.#watch.close();
-    this.#body.resolve(body);
+    this.#bytes = body;
+    if (this.#owner === undefined) this.goOn();
+    else this.#owner.arrivals.enter(this);
   };
+
+  goOn(): void {
+    if (this.#bytes !== undefined) this.#body.resolve(this.#bytes);
+  }
 
   readonly #onFailed = (thrown: unknown): void => {
     this.#watch.close();
-    this.#onGivenUp?.();
+    this.#owner?.onGivenUp();
     this.#body.reject(thrown instanceof Fault ? thrown : brokenOff(thrown));
   };
 }

@@ -1,11 +1,10 @@
 /** How many go on together at most, so that the first of many does not wait for the work of all. */
 const COHORT_MAX = 64;
 
-/** Those who go on together. */
-interface Cohort {
-  readonly going: Promise<void>;
-  readonly go: () => void;
-  size: number;
+/** Somebody who waits for the others. */
+export interface CohortMember {
+  /** Called once, when it is time; must not throw. The work itself is done behind a promise that this settles. */
+  goOn(): void;
 }
 
 /**
@@ -18,24 +17,18 @@ interface Cohort {
  */
 export class Cohorts {
   /** Those that have not gone on yet, in the order in which they came. */
-  readonly #waiting: Cohort[] = [];
+  #waiting: CohortMember[] = [];
 
-  /** Settles before the event loop waits again, after all who came before; never rejects. */
-  join(): Promise<void> {
-    let last = this.#waiting.at(-1);
-    if (last === undefined || last.size === COHORT_MAX) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      last = { going: promise, go: resolve, size: 0 };
-      if (this.#waiting.push(last) === 1) setImmediate(this.#next);
-    }
-    last.size++;
-    return last.going;
+  /** Its {@link CohortMember.goOn} is called before the event loop waits again, after those of all who came before. */
+  enter(member: CohortMember): void {
+    if (this.#waiting.push(member) === 1) setImmediate(this.#next);
   }
 
-  /** The next ones have a turn of their own, so that the former are through with what they do. */
+  /** Those beyond the bound have a turn of their own, so that the former are through with what they do. */
   readonly #next = (): void => {
-    const cohort = this.#waiting.shift();
+    const waiting = this.#waiting;
+    this.#waiting = waiting.length > COHORT_MAX ? waiting.splice(COHORT_MAX) : [];
     if (this.#waiting.length > 0) setImmediate(this.#next);
-    cohort?.go();
+    for (const member of waiting) member.goOn();
   };
 }

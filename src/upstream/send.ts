@@ -1,7 +1,6 @@
 import type { OpenAnswer, Send, UpstreamRequest } from "#domain/upstream-request.ts";
 import { type Cancellation, untilCancelled } from "#kernel/cancellation.ts";
 import { type Clock, systemClock } from "#kernel/clock.ts";
-import { Cohorts } from "#kernel/cohorts.ts";
 import { Fault } from "#kernel/fault.ts";
 import { createAddressPolicy } from "./address-policy.ts";
 import { type BaseUrlVerdict, checkBaseUrl } from "./base-url.ts";
@@ -82,7 +81,6 @@ class GuardedClient {
   readonly #trustedOrigins: ReadonlySet<string>;
   readonly #http: HttpClient;
   readonly #destinations = new Destinations();
-  readonly #answered = new Cohorts();
 
   constructor(parts: GuardedClientParts) {
     this.#resolver = parts.resolver;
@@ -127,9 +125,7 @@ class GuardedClient {
     let unreached: UnsentFault | undefined;
     for (const address of addresses.slice(0, ADDRESSES_TRIED_MAX)) {
       try {
-        const answer = await this.#http.send(request, destination.at(address), cancellation);
-        await this.#answered.join();
-        return decoded(answer);
+        return decoded(await this.#http.send(request, destination.at(address), cancellation));
       } catch (thrown) {
         unreached = this.#afterFailure(thrown, address, destination, cancellation);
       }

@@ -3,6 +3,9 @@ import { Cohorts } from "#kernel/cohorts.ts";
 
 const COHORT_MAX = 64;
 
+/** Settles when it is time to go on. */
+const joined = (cohorts: Cohorts): Promise<void> => new Promise((goOn) => cohorts.enter({ goOn }));
+
 /** Settles in the next turn of the event loop. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
@@ -10,7 +13,7 @@ test("those who come within one turn go on side by side, in the order in which t
   const cohorts = new Cohorts();
   const steps: string[] = [];
   const walk = async (name: string): Promise<void> => {
-    await cohorts.join();
+    await joined(cohorts);
     steps.push(`${name} first`);
     await undefined;
     steps.push(`${name} second`);
@@ -31,7 +34,7 @@ test("who comes alone goes on within the same turn of the event loop", async () 
         resolve();
       }, 1),
     );
-    await cohorts.join();
+    await joined(cohorts);
     order.push("on");
     await timer;
     expect(order).toEqual(["on", "timer"]);
@@ -43,7 +46,7 @@ test("of many, some are through with their next step before others begin it", as
   const steps: { readonly index: number; readonly isSecond: boolean }[] = [];
   await Promise.all(
     Array.from({ length: 3 * COHORT_MAX - 1 }, async (_, index) => {
-      await cohorts.join();
+      await joined(cohorts);
       steps.push({ index, isSecond: false });
       await undefined;
       steps.push({ index, isSecond: true });
@@ -67,14 +70,14 @@ test("nobody is held up for ever by others who keep coming", async () => {
   let isDone = false;
   const crowd = (async () => {
     while (!isDone) {
-      for (let index = 0; index < COHORT_MAX; index++) void cohorts.join();
+      for (let index = 0; index < COHORT_MAX; index++) void joined(cohorts);
       await nextTurn();
     }
   })();
   await nextTurn();
   const { promise: tooLong, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error("held up")), 2_000);
-  await Promise.race([cohorts.join(), tooLong]);
+  await Promise.race([joined(cohorts), tooLong]);
   clearTimeout(timer);
   isDone = true;
   await crowd;

@@ -13,7 +13,7 @@ import { providerFor } from "#providers/registry.ts";
 export async function parse(call: AuthenticatedCall, { parser }: GatewayServices): Promise<ParsedCall> {
   const { body, facts } = await parser.read(await call.readBody(), seedOf(call));
   // A token count is answered whole, whatever its body says.
-  call.wait.allowPings(facts.stream && call.operation === "messages");
+  call.answer.allowPings(facts.stream && call.operation === "messages");
   const provider = providerFor(call.principal.group.platform);
   if (provider === undefined) {
     throw new Fault("select.no_account", { internal: `no provider for ${call.principal.group.platform}` });

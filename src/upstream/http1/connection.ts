@@ -1,5 +1,6 @@
 import type { Socket } from "bun";
 import type { Cancellation } from "#kernel/cancellation.ts";
+import type { Cohorts } from "#kernel/cohorts.ts";
 import type { Target } from "#upstream/destinations.ts";
 import type { AnswerHead } from "./answer-head.ts";
 import { AnswerHeadReader } from "./answer-head-reader.ts";
@@ -32,6 +33,8 @@ export interface ConnectOptions {
   /** PEM certificates trusted instead of the built-in ones. */
   readonly ca: string | undefined;
   readonly owner: ConnectionOwner;
+  /** Where requests whose answers have begun wait for each other. */
+  readonly answers: Cohorts;
 }
 
 /** A connection to an upstream, with one exchange at a time. */
@@ -42,6 +45,7 @@ export class Connection implements Wire {
   /** How long the upstream keeps it unused, in milliseconds, as it has said last. */
   keptMs = Number.POSITIVE_INFINITY;
   readonly #owner: ConnectionOwner;
+  readonly #answers: Cohorts;
   readonly #opening = Promise.withResolvers<Connection>();
   #socket: Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
@@ -55,9 +59,10 @@ export class Connection implements Wire {
   /** Whether the upstream has ended its side in order. */
   #hasEnded = false;
 
-  private constructor(key: string, owner: ConnectionOwner) {
+  private constructor(key: string, { owner, answers }: ConnectOptions) {
     this.key = key;
     this.#owner = owner;
+    this.#answers = answers;
   }
 
   /**
@@ -65,8 +70,9 @@ export class Connection implements Wire {
    *
    * @throws WireError, unsent, with the operating system's code or the certificate's.
    */
-  static open(target: Target, { ca, owner }: ConnectOptions): Promise<Connection> {
-    const connection = new Connection(target.key, owner);
+  static open(target: Target, wanted: ConnectOptions): Promise<Connection> {
+    const connection = new Connection(target.key, wanted);
+    const { ca } = wanted;
     const { address, port, isTls, serverName } = target;
     const tls = { ALPNProtocols: PROTOCOLS, ...(serverName && { serverName }), ...(ca && { ca }) };
     const options = {
@@ -98,7 +104,7 @@ export class Connection implements Wire {
       this.#owner.released(this);
       return Promise.reject(cancellation.reason);
     }
-    const exchange = new Exchange(this, cancellation);
+    const exchange = new Exchange(this, cancellation, this.#answers);
     this.#exchange = exchange;
     if (head.length + (body?.length ?? 0) <= JOINED_BYTES_MAX) {
       const headBytes = joined.write(head, 0, "latin1");

@@ -1,6 +1,7 @@
 import type { OpenAnswer } from "#domain/upstream-request.ts";
 import type { Awaitable } from "#kernel/awaitable.ts";
 import type { CancelListener, Cancellation } from "#kernel/cancellation.ts";
+import type { CohortMember, Cohorts } from "#kernel/cohorts.ts";
 import { Fault } from "#kernel/fault.ts";
 import type { HeaderRecord } from "#kernel/headers.ts";
 import type { AnswerHead } from "./answer-head.ts";
@@ -27,7 +28,7 @@ export interface Wire {
  * One request on one connection, and the answer to it. Ends in one of three ways: the answer is whole, the
  * connection fails, or it is cancelled, which closes the connection. What ends first counts.
  */
-export class Exchange implements OpenAnswer, CancelListener {
+export class Exchange implements OpenAnswer, CancelListener, CohortMember {
   status = 0;
   headers: HeaderRecord = NO_HEADERS;
   /** Fulfilled with the answer once its head is there; rejects with what kept it from coming. */
@@ -36,6 +37,7 @@ export class Exchange implements OpenAnswer, CancelListener {
   readonly #fail: (failure: unknown) => void;
   readonly #wire: Wire;
   readonly #cancellation: Cancellation;
+  readonly #answers: Cohorts;
   /** Parts of the body that nobody has taken yet. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -48,13 +50,15 @@ export class Exchange implements OpenAnswer, CancelListener {
   #failure: unknown;
   #isOver = false;
 
-  constructor(wire: Wire, cancellation: Cancellation) {
+  /** @param answers requests whose answers have begun go on together. */
+  constructor(wire: Wire, cancellation: Cancellation, answers: Cohorts) {
     const { promise, resolve, reject } = Promise.withResolvers<Exchange>();
     this.answered = promise;
     this.#answer = resolve;
     this.#fail = reject;
     this.#wire = wire;
     this.#cancellation = cancellation;
+    this.#answers = answers;
     cancellation.listener = this;
   }
 
@@ -78,6 +82,11 @@ export class Exchange implements OpenAnswer, CancelListener {
   begin({ status, headers }: AnswerHead): void {
     this.status = status;
     this.headers = headers;
+    this.#answers.enter(this);
+  }
+
+  /** Called when the others are as far. */
+  goOn(): void {
     this.#answer(this);
   }
 

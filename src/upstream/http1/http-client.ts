@@ -1,6 +1,7 @@
 import type { OpenAnswer, UpstreamRequest } from "#domain/upstream-request.ts";
 import { type Cancellation, untilCancelled } from "#kernel/cancellation.ts";
 import type { Clock } from "#kernel/clock.ts";
+import { Cohorts } from "#kernel/cohorts.ts";
 import type { Target } from "#upstream/destinations.ts";
 import { AbandonedOpenings } from "./abandoned-openings.ts";
 import { Connection } from "./connection.ts";
@@ -22,6 +23,7 @@ export class HttpClient {
   readonly #pool: ConnectionPool;
   readonly #abandoned: AbandonedOpenings;
   readonly #ca: string | undefined;
+  readonly #answers = new Cohorts();
 
   constructor({ ca, clock }: HttpClientOptions) {
     this.#pool = new ConnectionPool(clock);
@@ -30,7 +32,7 @@ export class HttpClient {
   }
 
   /**
-   * Sends a request and returns its answer once the head is there.
+   * Sends a request and returns its answer once the head is there, together with those that came at the same time.
    *
    * @throws Fault `gateway.internal`, at once, for a header that cannot be sent.
    * @throws WireError when the transport fails; `isUnsent` tells whether the request can have left.
@@ -55,8 +57,8 @@ export class HttpClient {
    * there are never more attempts under way than there were requests at once.
    */
   async #connect(target: Target, cancellation: Cancellation): Promise<Connection> {
-    const opening =
-      this.#abandoned.take(target.key) ?? Connection.open(target, { ca: this.#ca, owner: this.#pool });
+    const options = { ca: this.#ca, owner: this.#pool, answers: this.#answers };
+    const opening = this.#abandoned.take(target.key) ?? Connection.open(target, options);
     try {
       return await untilCancelled(opening, cancellation);
     } catch (thrown) {
